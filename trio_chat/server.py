@@ -38,11 +38,12 @@ from trio_chat.http.accept import Acceptor
 from trio_chat.http.front import HttpFront
 from trio_chat.http.response import RefusalLog
 from trio_chat.http.routes import Readiness, Routes
-from trio_chat.http.static import StaticFiles, find_static_folder
+from trio_chat.http.static import StaticFiles
 from trio_chat.hub.hub import Hub
 from trio_chat.hub.other_nodes import OtherNodes
 from trio_chat.lag import watch_lag
 from trio_chat.metrics import Metrics
+from trio_chat.pages.site import find_static_folder
 from trio_chat.procfs import ProcessCollector
 from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings

@@ -29,21 +29,21 @@ def fail_at_first(page: Page, pattern: str, status: int | None, times: int = 1) 
     page.route(re.compile(pattern), fail, times=times)
 
 
-@pytest.mark.parametrize(("file", "status"), [("wire", 429), ("chat", None)])
-def test_after_a_failed_module_the_page_says_so_and_reloads(
-    open_chat: OpenChat, file: str, status: int | None
+@pytest.mark.parametrize("status", [429, None])
+def test_after_a_failed_script_the_page_says_so_and_reloads(
+    open_chat: OpenChat, status: int | None
 ) -> None:
-    ann = open_chat(prepare=lambda page: fail_at_first(page, rf"/js/{file}\.js$", status))
+    ann = open_chat(prepare=lambda page: fail_at_first(page, r"/page/chat\.js$", status))
     ann.expect_shown("loading", FAILED)
     expect(ann.page.locator("#loading")).to_have_count(0)  # after the reload
     ann.join("ann")
 
 
 def test_a_failed_style_sheet_is_loaded_again_without_a_reload(open_chat: OpenChat) -> None:
-    ann = open_chat(prepare=lambda page: fail_at_first(page, r"/css/base\.css$", 429, times=2))
+    ann = open_chat(prepare=lambda page: fail_at_first(page, r"/page/chat\.css$", 429, times=2))
     ann.page.evaluate("globalThis.isTheSame = true")
     ann.page.wait_for_function("""() =>
-      [...document.styleSheets].some(({ href }) => href.endsWith("/base.css"))""")
+      [...document.styleSheets].some(({ href }) => href.endsWith("/chat.css"))""")
     assert ann.page.evaluate("globalThis.isTheSame")
 
 
@@ -61,7 +61,7 @@ def test_the_page_reloads_only_once_the_server_is_back(
             route.continue_()
 
     def prepare(page: Page) -> None:
-        fail_at_first(page, r"/js/wire\.js$", 503)
+        fail_at_first(page, r"/page/chat\.js$", 503)
         page.route(lambda url: url == server.page("/"), answer)
 
     ann = open_chat(prepare=prepare)
@@ -72,7 +72,7 @@ def test_the_page_reloads_only_once_the_server_is_back(
 def test_a_text_appears_by_itself_if_no_script_runs(open_chat: OpenChat) -> None:
     def prepare(page: Page) -> None:
         page.clock.install()
-        for pattern in (r"/js/boot\.js$", r"/js/wire\.js$"):
+        for pattern in (r"/js/boot\.js$", r"/page/chat\.js$"):
             fail_at_first(page, pattern, 429)
 
     line = open_chat(prepare=prepare).page.locator("#loading")
@@ -87,15 +87,21 @@ def test_a_text_appears_by_itself_if_no_script_runs(open_chat: OpenChat) -> None
     expect(line).to_be_visible()
 
 
-FROM_THE_SERVER = """() => performance.getEntriesByType("resource")
-  .filter(({ name, transferSize }) => name.includes("/static/") && transferSize > 0).length"""
+LOADED = """() => performance.getEntries()
+  .filter(({ entryType }) => ["navigation", "resource"].includes(entryType))
+  .map(({ name, transferSize }) => [new URL(name).pathname, transferSize])"""
 
 
-def test_a_second_visit_requests_no_file_again(open_chat: OpenChat, server: ChatServer) -> None:
+def test_the_first_visit_loads_little_and_the_second_almost_nothing(
+    open_chat: OpenChat, server: ChatServer
+) -> None:
     ann = open_chat()
-    expect(ann.page.locator("#loading")).to_have_count(0)
-    assert ann.page.evaluate(FROM_THE_SERVER) > 10
+    ann.page.wait_for_load_state("networkidle")
+    first = ann.page.evaluate(LOADED)
+    assert len(first) <= 12, first
+    assert sum(transferred for _, transferred in first) <= 50_000, first
     again = ann.page.context.new_page()
     again.goto(server.page("/"))
-    expect(again.locator("#loading")).to_have_count(0)
-    assert again.evaluate(FROM_THE_SERVER) == 0
+    again.wait_for_load_state("networkidle")
+    fetched = [path for path, transferred in again.evaluate(LOADED) if transferred > 0]
+    assert {path for path in fetched if path.startswith("/static/")} == set()

@@ -6,7 +6,8 @@ from typing import Final
 from attrs import frozen
 
 from trio_chat.http.response import METHOD_NOT_ALLOWED, NOT_FOUND, Headers, Response
-from trio_chat.http.static import URL_PREFIX, StaticFiles
+from trio_chat.http.static import StaticFiles
+from trio_chat.pages.site import URL_PREFIX
 from trio_chat.protocol.handshake import Refusal
 
 SOCKET_PATHS: Final = frozenset({"/ws", "/ws/", "/ws/echo"})

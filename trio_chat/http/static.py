@@ -1,22 +1,24 @@
-"""The files of the web pages, read once at start and served from memory.
+"""The files of the web pages, served from memory.
 
 Each file has two names. ``/static/js/chat.js`` is the current file, so a browser revalidates it
 each time. ``/static/DIGEST/js/chat.js`` never changes, so a browser caches it. The digest covers
-all files, and the pages refer to the second name. A module refers to others by relative paths, so
-all modules of a page belong to one version.
+all files, and the pages refer to the second name (`trio_chat.pages.site`). Text is compressed once,
+at start.
 """
 
 import errno
-import hashlib
+import gzip
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from attrs import field, frozen
 
-from trio_chat.http.request import joined
+from trio_chat.http.request import joined, members
 from trio_chat.http.response import Headers, Response
+from trio_chat.pages.site import digest, read_site
 
 _CONTENT_TYPES: Final = {
     ".css": b"text/css; charset=utf-8",
@@ -32,28 +34,21 @@ _CONTENT_TYPES: Final = {
 }
 """Content types by suffix; the system's own table differs from machine to machine."""
 
+_COMPRESSED: Final = (".css", ".html", ".js", ".json", ".svg", ".txt", ".webmanifest")
+"""Suffixes of text; images and fonts are compressed already."""
+
 _CONTENT_SECURITY_POLICY: Final = (
-    b"default-src 'none'; "
-    b"script-src 'self'; "
-    b"style-src 'self'; "
-    b"img-src 'self'; "
-    b"connect-src 'self'; "  # this host's ws: and wss: too (CSP level 3)
-    b"base-uri 'none'; "
-    b"form-action 'none'; "  # scripts read the forms; no form is submitted
-    b"frame-ancestors 'none'; "
-    b"require-trusted-types-for 'script'; "  # no text ever becomes markup or code
-    b"trusted-types 'none'"
+    "default-src 'none'; "
+    "script-src 'self'; "
+    "style-src 'self'; "
+    "img-src 'self'; "
+    "connect-src 'self'; "  # this host's ws: and wss: too (CSP level 3)
+    "base-uri 'none'; "
+    "form-action 'none'; "  # scripts read the forms; no form is submitted
+    "frame-ancestors {ancestors}; "
+    "require-trusted-types-for 'script'; "  # no text ever becomes markup or code
+    "trusted-types 'none'"
 )
-
-_PAGE_HEADERS: Final = (
-    (b"content-security-policy", _CONTENT_SECURITY_POLICY),
-    (b"referrer-policy", b"no-referrer"),
-    # A page that opened this one loses access to its window, and so cannot give it another token.
-    (b"cross-origin-opener-policy", b"same-origin"),
-)
-
-URL_PREFIX: Final = "/static/"
-"""The prefix of every file's path."""
 
 _ASK_EACH_TIME: Final = b"no-cache"
 """Browsers keep the file but revalidate it: a 304 is the price of seeing a new version at once."""
@@ -61,42 +56,73 @@ _ASK_EACH_TIME: Final = b"no-cache"
 _KEEP_FOR_EVER: Final = b"public, max-age=31536000, immutable"
 """A year is the longest common age of caches (RFC 9111 section 1.2.2)."""
 
-_REFERENCE: Final = re.compile(rb'(\s(?:src|href)=")' + re.escape(URL_PREFIX.encode()))
-
 _OPAQUE_TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+
+
+_KEPT_BY_304: Final = frozenset({b"etag", b"cache-control", b"vary"})
+"""What a 304 repeats of a 200 (RFC 9110 section 15.4.5)."""
+
+_WEIGHT: Final = re.compile(rb"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
 
 @frozen
 class StaticFile:
-    """One file under one name, with the fields of a 200; ``etag`` includes its quotes."""
+    """One file under one name.
 
-    body: bytes = field(repr=False)
-    etag: bytes
-    headers: Headers
-    cache_control: bytes
+    Attributes:
+        plain: The response of a 200 without compression; its ``ETag`` is a strong validator.
+        compressed: The same with gzip; None if that is not smaller.
+    """
+
+    plain: Response = field(repr=False)
+    compressed: Response | None = field(repr=False)
 
     @classmethod
-    def of(cls, name: str, body: bytes, cache_control: bytes = _ASK_EACH_TIME) -> "StaticFile":
-        """Return a file made of its bytes. The suffix of the name decides the content type."""
+    def of(
+        cls,
+        name: str,
+        body: bytes,
+        small: bytes,
+        cache_control: bytes = _ASK_EACH_TIME,
+        more_headers: Headers = (),
+    ) -> "StaticFile":
+        """Return a file.
+
+        Args:
+            name: Its suffix decides the content type.
+            body: The content.
+            small: The content in gzip.
+            cache_control: The ``Cache-Control`` field.
+            more_headers: Further fields.
+        """
         suffix = PurePosixPath(name).suffix.lower()
-        page_headers = _PAGE_HEADERS if suffix == ".html" else ()
         # The digest covers the policy too: after a 304 a browser uses the cached policy.
-        etag = b'"%s"' % _digest(body, repr(page_headers).encode())
+        tag = digest(body, repr(more_headers).encode()).encode()
+        is_smaller = len(small) < len(body)
         headers = (
             (b"content-type", _CONTENT_TYPES.get(suffix, b"application/octet-stream")),
-            (b"etag", etag),
             (b"cache-control", cache_control),
+            *(((b"vary", b"accept-encoding"),) if is_smaller else ()),
+            *more_headers,
         )
-        return cls(body, etag, headers + page_headers, cache_control)
+        plain = Response(200, ((b"etag", b'"%s"' % tag), *headers), body)
+        if not is_smaller:
+            return cls(plain, None)
+        coding = (b"content-encoding", b"gzip")
+        return cls(plain, Response(200, ((b"etag", b'"%s-gzip"' % tag), coding, *headers), small))
 
     def answer(self, headers: Headers) -> Response:
-        """Return the file, or 304 if the client's ``If-None-Match`` names it."""
+        """Return the file as the client accepts it; 304 if its ``If-None-Match`` names that."""
+        chosen = self.plain
+        if self.compressed is not None and _accepts_gzip(headers):
+            chosen = self.compressed
+        (_, etag), *_ = chosen.headers
         tags = joined(headers, b"if-none-match")
         # This field compares weakly (RFC 9110 section 13.1.2).
-        if tags.strip() == b"*" or self.etag in _OPAQUE_TAG.findall(tags):
-            kept = ((b"etag", self.etag), (b"cache-control", self.cache_control))
+        if tags.strip() == b"*" or etag in _OPAQUE_TAG.findall(tags):
+            kept = tuple(one for one in chosen.headers if one[0] in _KEPT_BY_304)
             return Response(304, kept, b"")
-        return Response(200, self.headers, self.body)
+        return chosen
 
 
 class StaticFiles:
@@ -104,33 +130,30 @@ class StaticFiles:
 
     Args:
         folder: The folder, including subfolders; hidden files are skipped.
+        embed_origins: The origins whose pages may show the pages in a frame.
 
     Attributes:
-        version: The digest of all names and bytes, part of the paths of immutable files.
+        version: The digest of all files, part of the paths of immutable files.
 
     Raises:
         OSError: A file is unreadable.
+        StartError: The modules of a page cannot be bundled.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, embed_origins: Collection[str] = ()) -> None:
         self._folder = folder
-        bodies = {
-            path.relative_to(folder).as_posix(): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and not re.search(r"(^|/)\.", path.relative_to(folder).as_posix())
-        }
-        parts = (part for name, body in bodies.items() for part in (name.encode(), body))
-        self.version = _digest(*parts).decode()
-        pinned_prefix = f"{URL_PREFIX}{self.version}/".encode()
+        site = read_site(folder)
+        self.version = site.version
         self._files: dict[str, StaticFile] = {}
-        for name, body in bodies.items():
-            if name.endswith(".html"):
-                page = _REFERENCE.sub(rb"\g<1>" + pinned_prefix, body)
-                self._files[name] = StaticFile.of(name, page)
-            else:
-                self._files[name] = StaticFile.of(name, body)
-                pinned = StaticFile.of(name, body, _KEEP_FOR_EVER)
-                self._files[f"{self.version}/{name}"] = pinned
+        for name, body in site.files.items():
+            small = _compressed(name, body)
+            self._files[name] = StaticFile.of(name, body, small)
+            pinned = StaticFile.of(name, body, small, _KEEP_FOR_EVER)
+            self._files[f"{self.version}/{name}"] = pinned
+        headers = _page_headers(embed_origins)
+        for name, body in site.pages.items():
+            small = _compressed(name, body)
+            self._files[name] = StaticFile.of(name, body, small, more_headers=headers)
 
     def find(self, name: str) -> StaticFile | None:
         """Return the file with exactly this name, e.g. ``chat.js``; no path escapes the folder."""
@@ -148,16 +171,27 @@ class StaticFiles:
         return file
 
 
-def find_static_folder() -> Path:
-    """Return the folder of the pages: in the installed package, else in the checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "static"
-    return installed if installed.is_dir() else package.parent / "static"
+def _page_headers(embed_origins: Collection[str]) -> Headers:
+    policy = _CONTENT_SECURITY_POLICY.format(ancestors=" ".join(embed_origins) or "'none'")
+    return (
+        (b"content-security-policy", policy.encode()),
+        (b"referrer-policy", b"no-referrer"),
+        # A page that opened this one loses access to its window, and so cannot give it another
+        # token. Browsers ignore this field in a frame.
+        (b"cross-origin-opener-policy", b"same-origin"),
+    )
 
 
-def _digest(*parts: bytes) -> bytes:
-    """Return a digest of byte strings and their lengths."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(b"%d:" % len(part) + part)
-    return digest.hexdigest()[:32].encode()
+def _compressed(name: str, body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0) if name.endswith(_COMPRESSED) else body
+
+
+def _accepts_gzip(headers: Headers) -> bool:
+    """Return whether the client prefers gzip to no coding (RFC 9110 section 12.5.3)."""
+    weights: dict[bytes, float] = {}
+    for member in members(headers, b"accept-encoding"):
+        coding, *parameters = member.split(b";")
+        weight = _WEIGHT.fullmatch(b";".join(parameters)) if parameters else None
+        weights[coding.strip().lower()] = float(weight[1]) if weight else float(not parameters)
+    gzip_weight = weights.get(b"gzip", weights.get(b"x-gzip", weights.get(b"*", 0)))
+    return gzip_weight > 0 and gzip_weight >= weights.get(b"identity", 0)
