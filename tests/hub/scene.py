@@ -74,15 +74,10 @@ class Recorder:
     """A member that accepts everything. Satisfies `trio_chat.hub.requests.Member`.
 
     Attributes:
-        encoding: The encoding of its frames.
         waits: Whether it stays pending until a test activates it.
         on_offer: Called with each offer, before it is recorded.
         writes: The frames of each offer, in summaries.
-        frames: All frames.
-        bytes_offered: Their bytes.
-        max_backlog_frames: The bound of its backlog in frames.
-        max_backlog_bytes: The bound of its backlog in bytes.
-        admission: Its newest subscription.
+        admission: Its newest subscription, once the hub has admitted it.
         errors: The errors that it received: code, ref and room.
     """
 
@@ -92,11 +87,11 @@ class Recorder:
     on_offer: Callable[[], None] = lambda: None
     writes: list[list[str]] = Factory(list)
     frames: list[bytes] = Factory(list)
-    bytes_offered: int = 0
     max_backlog_frames: int = 64
     max_backlog_bytes: int = 65536
     admission: Subscription = None  # type: ignore[assignment]
     errors: list[tuple[str, str | None, str | None]] = Factory(list)
+    retry_after_ms: int | None = None
 
     @property
     def is_admitted(self) -> bool:
@@ -117,7 +112,6 @@ class Recorder:
         """Record the frames."""
         assert joined == b"".join(frames)
         self.on_offer()
-        self.bytes_offered += len(joined)
         self.frames.extend(frames)
         self.writes.append([summary(frame) for frame in frames])
 
@@ -135,6 +129,7 @@ class Recorder:
     def refuse(self, error: CommandError) -> None:
         """Record an error."""
         self.errors.append((error.code.value, error.ref, error.room))
+        self.retry_after_ms = error.retry_after_ms
 
     def activate(self, *frames: bytes) -> Gap | None:
         """Activate the subscription with these frames of history."""
@@ -183,15 +178,14 @@ class LivingStore(WatchedStore):
 
 
 class Scene:
-    """A hub and its surroundings.
+    """A hub on a memory store.
 
     Args:
-        store: Its store.
+        store: Another store.
         large_room_size: Rooms with more users are large.
         node: The id of its node.
-        backplane: Connects it to other nodes; None for a single node.
-        rates: How many notices of a user in a room are announced, and how many new rooms an address
-            may open.
+        backplane: Connects it to other nodes.
+        rates: How many notices of a user are announced, and how many new rooms an address may open.
     """
 
     def __init__(

@@ -1,15 +1,13 @@
-"""An address may open only so many new rooms in an hour."""
+"""The limit of new rooms of an address in an hour."""
 
 from collections.abc import Sequence
 
 import pytest
 import trio
 import trio.testing
-from attrs import Factory, define
 
 from tests.hub.scene import ROOM, LivingStore, Recorder, Scene, WatchedStore, join, leave, say
 from tests.support.clocks import jump
-from trio_chat.errors import CommandError
 from trio_chat.hub.requests import Join
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.names import prepare_name
@@ -31,27 +29,15 @@ async def bounded(nursery: trio.Nursery, store: WatchedStore) -> Scene:
     return scene
 
 
-@define(eq=False)
-class Waiting(Recorder):
-    """Remembers how long it has to wait, too."""
-
-    waits_ms: list[int | None] = Factory(list)
-
-    def refuse(self, error: CommandError) -> None:
-        """Note both."""
-        super().refuse(error)
-        self.waits_ms.append(error.retry_after_ms)
-
-
 async def join_all(scene: Scene, *rooms: str, address: str = HERE) -> Recorder:
-    """Join rooms as a hello does, in one turn."""
+    """Join rooms in one turn."""
     member = Recorder(Encoding.VERSION_2)
     await scene.ask(*(join(member, "ann", room, address) for room in rooms))
     return member
 
 
 def refused(member: Recorder) -> Sequence[str | None]:
-    """The rooms that a member was not let into, for this reason."""
+    """Return the rooms that the hub refused to open."""
     assert {code for code, _, _ in member.errors} <= {"limit_exceeded"}
     return [room for _, _, room in member.errors]
 
@@ -66,13 +52,12 @@ async def test_hub_refuses_new_rooms_beyond_the_limit(bounded: Scene) -> None:
 async def test_a_refused_join_is_answered_with_its_ref(bounded: Scene) -> None:
     await join_all(bounded, "a", "b", "c")
     jump(600)
-    member = Waiting(Encoding.VERSION_2)
+    member = Recorder(Encoding.VERSION_2)
     await bounded.ask(Join(member, "d", prepare_name("ann"), ref="r1", address=HERE))
     assert member.errors == [("limit_exceeded", "r1", "d")]
-    assert member.waits_ms == [3_000_000]
+    assert member.retry_after_ms == 3_000_000
     jump(3000)
-    again = await join_all(bounded, "d")
-    assert refused(again) == []
+    assert refused(await join_all(bounded, "d")) == []
 
 
 async def test_each_address_has_its_own_budget_of_new_rooms(bounded: Scene) -> None:
