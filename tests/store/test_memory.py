@@ -55,13 +55,13 @@ def reachable(origin: object) -> Iterator[object]:
 
 async def test_a_deleted_text_is_nowhere_in_memory() -> None:
     store = MemoryStore()
-    said = Draft("1", "general", "ann", "a secret", 0, author=ANN, ref="r")
-    gone = Draft("2", "general", "ann", "", 0, Kind.DELETED, "1", ANN, "s")
-    await store.append([said])
+    message = Draft("1", "general", "ann", "a secret", 0, author=ANN, ref="r")
+    deletion = Draft("2", "general", "ann", "", 0, Kind.DELETED, "1", ANN, "s")
+    await store.append([message])
     assert "a secret" in reachable(store)
-    await store.append([gone])
+    await store.append([deletion])
     assert "a secret" not in reachable(store)
-    assert (await store.append([said])).outcomes == [Repeated("1", 1)]
+    assert (await store.append([message])).outcomes == [Repeated("1", 1)]
 
 
 async def test_a_forgotten_room_starts_at_one_again() -> None:

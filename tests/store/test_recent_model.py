@@ -80,9 +80,9 @@ class Machine(RuleBasedStateMachine):
 
     def open(self, room: str) -> None:
         """Open a room as the hub does, with everything noted."""
-        stand = now(self.store.positions([room]))[room]
-        self.heads[room], self.epochs[room] = stand.head, stand.epoch
-        self.pages.open(room, stand.epoch, stand.head)
+        position = now(self.store.positions([room]))[room]
+        self.heads[room], self.epochs[room] = position.head, position.epoch
+        self.pages.open(room, position.epoch, position.head)
 
     # --- the store ---------------------------------------------------------------------------
 

@@ -54,35 +54,26 @@ async def test_an_unchanged_file_keeps_its_epoch(tmp_path: Path) -> None:
     assert await start(tmp_path) == (epoch, [])
 
 
-async def test_an_older_copy_gets_one_new_epoch(tmp_path: Path) -> None:
-    begun, _ = await start(tmp_path, "a")
-    back_up(tmp_path, tmp_path / "copy")
-    await start(tmp_path, "b")
-    restore(tmp_path / "copy", tmp_path)
-    epoch, changes = await start(tmp_path)
-    assert changes == [(begun, epoch)]
-    assert await start(tmp_path) == (epoch, [])
-
-
-async def test_a_diverged_copy_gets_a_new_epoch(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("is_copy", "texts"),
+    [(True, ()), (True, ("c", "d")), (False, ("a",))],
+    ids=["older copy", "diverged copy", "another chat"],
+)
+async def test_another_history_in_the_file_gets_one_new_epoch(
+    tmp_path: Path, texts: tuple[str, ...], *, is_copy: bool
+) -> None:
     begun, _ = await start(tmp_path, "a")
     (elsewhere := tmp_path / "elsewhere").mkdir()
-    back_up(tmp_path, elsewhere / "chat.db")
-    await start(tmp_path, "b")
-    assert await start(elsewhere, "c", "d") == (begun, [])
-    restore(elsewhere / "chat.db", tmp_path)
-    epoch, changes = await start(tmp_path)
-    assert changes == [(begun, epoch)]
-
-
-async def test_the_file_of_another_chat_gets_a_new_epoch(tmp_path: Path) -> None:
-    begun, _ = await start(tmp_path, "a")
-    (elsewhere := tmp_path / "elsewhere").mkdir()
-    theirs, _ = await start(elsewhere, "a")
+    if is_copy:
+        back_up(tmp_path, elsewhere / "chat.db")
+        await start(tmp_path, "b")
+    theirs, changes = await start(elsewhere, *texts)
+    assert (theirs == begun, changes) == (is_copy, [])
     restore(elsewhere / "chat.db", tmp_path)
     epoch, changes = await start(tmp_path)
     assert changes == [(begun, epoch)]
     assert epoch != theirs
+    assert await start(tmp_path) == (epoch, [])
 
 
 async def test_commits_lost_in_a_power_cut_cause_a_new_epoch(tmp_path: Path) -> None:

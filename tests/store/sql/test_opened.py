@@ -95,10 +95,10 @@ async def test_a_symbolic_link_leads_to_the_same_store(tmp_path: Path) -> None:
 
 async def test_a_killed_process_frees_the_store(url: str) -> None:
     with another_process(url) as pid:
-        said = await complaint(url)
-    assert "another process" in said
+        refusal = await complaint(url)
+    assert "another process" in refusal
     if url.startswith("sqlite:"):
-        assert f"({pid})" in said
+        assert f"({pid})" in refusal
     async with open_sql_store(url) as store:
         await append(store, [draft("a")])
 

@@ -78,7 +78,7 @@ async def test_two_nodes_number_each_room_densely_in_order_of_time(
     two: tuple[SqlStore, SqlStore],
 ) -> None:
     stored: list[Event] = []
-    said: list[str] = []
+    texts: list[str] = []
 
     async def run(store: SqlStore, who: str, rooms: tuple[str, ...]) -> None:
         for turn in range(ROUNDS):
@@ -86,7 +86,7 @@ async def test_two_nodes_number_each_room_densely_in_order_of_time(
             batch = [
                 draft(f"{who}-{turn}-{place}", room, ts=ts) for place, room in enumerate(rooms)
             ]
-            said.extend(one.message for one in batch)
+            texts.extend(one.message for one in batch)
             stored.extend(await append(store, batch))
 
     async with trio.open_nursery() as nursery:
@@ -99,7 +99,7 @@ async def test_two_nodes_number_each_room_densely_in_order_of_time(
         times = [event.ts for event in events]
         assert times == sorted(times)
         by_one = [event.message for event in events if event.message.startswith("one")]
-        assert by_one == [one for one in said if one in by_one]
+        assert by_one == [one for one in texts if one in by_one]
 
 
 @pytest.mark.parametrize("other_room", ["general", "dev"])
@@ -163,10 +163,10 @@ async def test_batches_use_indexes_although_the_tables_were_small_at_first(
     async def whole_readings(batches: int) -> object:
         async with open_sql_store(postgres_url) as store:
             for number in range(batches):
-                said = [
+                batch = [
                     draft(f"{number}-{n}", f"r{n}", author=ANN, ref=f"{number}-{n}") for n in (1, 2)
                 ]
-                await append(store, said)
+                await append(store, batch)
         # The server counts when a connection ends.
         await trio.to_thread.run_sync(eventually, no_appender, "the connection has ended")
         return cluster.run(counted, postgres_url.rpartition("/")[2])

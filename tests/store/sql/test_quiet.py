@@ -32,8 +32,8 @@ async def test_pruning_keeps_the_newest_notice_and_the_numbers(url: str) -> None
         page = await store.read_after("quiet", 0, 10)
         assert [event.seq for event in page.events] == [7, 8]
     async with open_sql_store(url) as store:
-        stand = (await store.positions(["quiet"]))["quiet"]
-        assert (stand.head, stand.epoch) == (8, store.epoch)
+        position = (await store.positions(["quiet"]))["quiet"]
+        assert (position.head, position.epoch) == (8, store.epoch)
 
 
 async def test_a_room_with_a_message_keeps_everything(store: SqlStore) -> None:

@@ -59,14 +59,14 @@ async def test_prune_deletes_expired_refs_only(store: SqlStore, url: str) -> Non
 async def test_refs_in_sqlite_expire_by_the_total_running_time_of_servers(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
     clock = Clock(seconds=1_000_000)
-    said = draft("a", author=ANN, ref="r")
+    request = draft("a", author=ANN, ref="r")
     async with open_sql_store(url, clock=clock) as store:
-        await append(store, [said])
+        await append(store, [request])
         clock.wait(REFS_SECONDS - 3600)
     clock.seconds = 5  # another boot
     async with open_sql_store(url, clock=clock) as store:
         clock.wait(3599)
-        assert (await store.append([said])).outcomes == [Repeated(said.id, 1)]
+        assert (await store.append([request])).outcomes == [Repeated(request.id, 1)]
         await store.prune()
         # From here on a kill loses nothing.
         assert await store.marks("", ["clock"]) == {"clock": (REFS_SECONDS - 1) * 1000}
