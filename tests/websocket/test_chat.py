@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from websockets.frames import Frame
 
-from tests.websocket.talk import ADDRESS, WALL_MS, Stage, filled, hello
+from tests.websocket.talk import ADDRESS, WALL_MS, Stage, Talk, filled, hello
 from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
 from trio_chat.errors import Disconnect
 from trio_chat.hub.inbox import INBOX_REQUESTS
@@ -95,26 +95,20 @@ async def test_empty_room_sends_no_history_and_releases_the_client() -> None:
         assert talk.sent() == []
 
 
-async def test_plain_text_goes_to_the_default_room() -> None:
-    with Stage().talk() as talk:
-        await talk.enter()
-        await talk.say("hello ", '{"type":"message","message":"hi"}', '{"message":"ho"}')
-        said = [talk.take_request() for _ in range(3)]
-        assert said == [
-            Publish(talk.conversation, "general", text) for text in ("hello", "hi", "ho")
-        ]
+async def test_plain_text_goes_to_the_default_room(plain: Talk) -> None:
+    await plain.say("hello ", '{"type":"message","message":"hi"}', '{"message":"ho"}')
+    said = [plain.take_request() for _ in range(3)]
+    assert said == [Publish(plain.conversation, "general", text) for text in ("hello", "hi", "ho")]
 
 
-async def test_typing_reaches_the_hub() -> None:
-    with Stage().talk() as talk:
-        await talk.enter()
-        await talk.say('{"type":"typing","isTyping":true}', '{"type":"typing","isTyping":false}')
-        assert talk.take_request() == SetTyping(
-            is_typing=True, room="general", member=talk.conversation
-        )
-        assert talk.take_request() == SetTyping(
-            is_typing=False, room="general", member=talk.conversation
-        )
+async def test_typing_reaches_the_hub(plain: Talk) -> None:
+    await plain.say('{"type":"typing","isTyping":true}', '{"type":"typing","isTyping":false}')
+    assert plain.take_request() == SetTyping(
+        is_typing=True, room="general", member=plain.conversation
+    )
+    assert plain.take_request() == SetTyping(
+        is_typing=False, room="general", member=plain.conversation
+    )
 
 
 FAULTY = {
@@ -126,19 +120,19 @@ FAULTY = {
 
 @pytest.mark.parametrize(("message", "code"), FAULTY.items())
 async def test_invalid_message_gets_a_system_message_and_the_connection_continues(
-    message: str, code: str
+    message: str,
+    code: str,
+    plain: Talk,
 ) -> None:
-    with Stage().talk() as talk:
-        await talk.enter()
-        await talk.say(message)
-        (answer,) = talk.sent()
-        assert (answer["type"], answer["room"]) == ("system", "general")
-        assert not answer.keys() & {"id", "seq", "code"}
-        assert talk.requests_left() == 0
-        sample = talk.metrics._registry.get_sample_value
-        assert sample("trio_chat_refusals_total", {"reason": code}) == 1
-        await talk.say("fine")
-        assert talk.take_request() == Publish(talk.conversation, "general", "fine")
+    await plain.say(message)
+    (answer,) = plain.sent()
+    assert (answer["type"], answer["room"]) == ("system", "general")
+    assert not answer.keys() & {"id", "seq", "code"}
+    assert plain.requests_left() == 0
+    sample = plain.metrics._registry.get_sample_value
+    assert sample("trio_chat_refusals_total", {"reason": code}) == 1
+    await plain.say("fine")
+    assert plain.take_request() == Publish(plain.conversation, "general", "fine")
 
 
 async def test_binary_message_closes_with_1003() -> None:
@@ -207,13 +201,11 @@ async def test_client_that_ends_while_other_nodes_are_asked_does_not_join(
         assert not two.conversation.has_begun
 
 
-async def test_second_leave_does_nothing() -> None:
-    with Stage().talk() as talk:
-        await talk.enter()
-        await talk.leave()
-        await talk.leave()
-        assert talk.take_request() == Leave(talk.conversation)
-        assert talk.requests_left() == 0
+async def test_second_leave_does_nothing(plain: Talk) -> None:
+    await plain.leave()
+    await plain.leave()
+    assert plain.take_request() == Leave(plain.conversation)
+    assert plain.requests_left() == 0
 
 
 @pytest.mark.parametrize("first", ["ann", hello()])

@@ -5,7 +5,7 @@ import json
 import pytest
 import trio.testing
 
-from tests.websocket.talk import WALL_MS, Stage, command, filled, hello
+from tests.websocket.talk import WALL_MS, Stage, Talk, command, filled, hello
 from tests.websocket.wire import FrameReader, texts
 from trio_chat.hub.requests import Publish
 from trio_chat.protocol.commands import LeaveRoom, ReadMarker, SetTyping
@@ -96,16 +96,13 @@ async def test_resume_of_more_than_256_kib_fails(
         assert joined["history"][-1]["seq"] == 40
 
 
-async def test_join_is_answered_with_its_ref() -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        talk.sent()
-        await talk.say(command("join", room="dev", since=3, epoch="e1", ref="r1"))
-        await talk.be_admitted(cut=3)
-        (joined,) = talk.sent()
-        assert (joined["room"], joined["ref"], joined["recovered"]) == ("dev", "r1", True)
-        await talk.say(command("message", room="dev", message="hi"))
-        assert talk.take_request() == Publish(talk.conversation, "dev", "hi")
+async def test_join_is_answered_with_its_ref(talk: Talk) -> None:
+    await talk.say(command("join", room="dev", since=3, epoch="e1", ref="r1"))
+    await talk.be_admitted(cut=3)
+    (joined,) = talk.sent()
+    assert (joined["room"], joined["ref"], joined["recovered"]) == ("dev", "r1", True)
+    await talk.say(command("message", room="dev", message="hi"))
+    assert talk.take_request() == Publish(talk.conversation, "dev", "hi")
 
 
 async def test_join_beyond_the_rate_changes_nothing() -> None:

@@ -24,17 +24,14 @@ def published(talk: Talk) -> list[str]:
     return said
 
 
-async def test_21st_message_at_once_is_refused() -> None:
-    with Stage().talk() as talk:
-        await talk.enter()
-        talk.sent()
-        await talk.say(*map(str, range(21)))
-        assert published(talk) == [*map(str, range(20))]
-        (answer,) = talk.sent()
-        assert answer["type"] == "system"
-        assert answer["message"].startswith("Too many messages; try again in")
-        sample = talk.metrics._registry.get_sample_value
-        assert sample("trio_chat_refusals_total", {"reason": "rate_limited"}) == 1
+async def test_21st_message_at_once_is_refused(plain: Talk) -> None:
+    await plain.say(*map(str, range(21)))
+    assert published(plain) == [*map(str, range(20))]
+    (answer,) = plain.sent()
+    assert answer["type"] == "system"
+    assert answer["message"].startswith("Too many messages; try again in")
+    sample = plain.metrics._registry.get_sample_value
+    assert sample("trio_chat_refusals_total", {"reason": "rate_limited"}) == 1
 
 
 async def test_connections_of_a_user_at_an_address_share_the_rate() -> None:
@@ -48,17 +45,14 @@ async def test_connections_of_a_user_at_an_address_share_the_rate() -> None:
         assert published(one) == ["1", "2", "3", "6"]
 
 
-async def test_typing_beyond_its_rate_is_dropped_silently() -> None:
-    with Stage().talk() as talk:
-        await talk.enter()
-        talk.sent()
-        await talk.say(*[TYPING] * 50)
-        assert talk.requests_left() == 10
-        for _ in range(10):
-            assert isinstance(talk.take_request(), SetTyping)
-        assert talk.sent() == []
-        await talk.say("x")
-        assert published(talk) == ["x"]
+async def test_typing_beyond_its_rate_is_dropped_silently(plain: Talk) -> None:
+    await plain.say(*[TYPING] * 50)
+    assert plain.requests_left() == 10
+    for _ in range(10):
+        assert isinstance(plain.take_request(), SetTyping)
+    assert plain.sent() == []
+    await plain.say("x")
+    assert published(plain) == ["x"]
 
 
 async def test_50_refusals_within_a_minute_close_with_4005(autojump_clock: MockClock) -> None:
@@ -95,31 +89,25 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("faulty", FAULTY.values(), ids=FAULTY)
-async def test_invalid_and_too_large_messages_count_as_refusals(faulty: str) -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        await talk.say(*[faulty] * 49)
+async def test_invalid_and_too_large_messages_count_as_refusals(faulty: str, talk: Talk) -> None:
+    await talk.say(*[faulty] * 49)
+    assert talk.ending() is None
+    await talk.say(faulty)
+    assert talk.ending() is CloseCode.TOO_MUCH
+
+
+async def test_refusals_of_the_hub_count(talk: Talk) -> None:
+    for _ in range(50):
         assert talk.ending() is None
-        await talk.say(faulty)
-        assert talk.ending() is CloseCode.TOO_MUCH
-
-
-async def test_refusals_of_the_hub_count() -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        for _ in range(50):
-            assert talk.ending() is None
-            talk.conversation.refuse(CommandError(ErrorCode.BAD_REQUEST, "no such seq"))
-        assert talk.ending() is CloseCode.TOO_MUCH
+        talk.conversation.refuse(CommandError(ErrorCode.BAD_REQUEST, "no such seq"))
+    assert talk.ending() is CloseCode.TOO_MUCH
 
 
 @pytest.mark.parametrize("code", [ErrorCode.NOT_JOINED, ErrorCode.NOT_FOUND, ErrorCode.UNAVAILABLE])
-async def test_unavoidable_refusals_do_not_count(code: ErrorCode) -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        for _ in range(100):
-            talk.conversation.refuse(CommandError(code, "no"))
-        assert talk.ending() is None
+async def test_unavoidable_refusals_do_not_count(code: ErrorCode, talk: Talk) -> None:
+    for _ in range(100):
+        talk.conversation.refuse(CommandError(code, "no"))
+    assert talk.ending() is None
 
 
 async def test_refusals_never_close_without_a_rate() -> None:

@@ -136,41 +136,36 @@ async def test_encoding_combines_version_and_compression(
         assert talk.conversation.encoding is Encoding(encoding)
 
 
-async def test_commands_become_requests_to_the_hub() -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        await talk.say(
-            command("message", message=" hi ", ref="r1"),
-            command("edit", id="m1", message=" ho ", ref="r2"),
-            command("delete", id="m1", ref="r3"),
-            command("read", seq=7),
-        )
-        member = talk.conversation
-        assert [talk.take_request() for _ in range(4)] == [
-            Publish(member, "general", "hi", "r1"),
-            Publish(member, "general", "ho", "r2", Kind.EDITED, "m1"),
-            Publish(member, "general", "", "r3", Kind.DELETED, "m1"),
-            ReadMarker(7, "general", member=member),
-        ]
+async def test_commands_become_requests_to_the_hub(talk: Talk) -> None:
+    await talk.say(
+        command("message", message=" hi ", ref="r1"),
+        command("edit", id="m1", message=" ho ", ref="r2"),
+        command("delete", id="m1", ref="r3"),
+        command("read", seq=7),
+    )
+    member = talk.conversation
+    assert [talk.take_request() for _ in range(4)] == [
+        Publish(member, "general", "hi", "r1"),
+        Publish(member, "general", "ho", "r2", Kind.EDITED, "m1"),
+        Publish(member, "general", "", "r3", Kind.DELETED, "m1"),
+        ReadMarker(7, "general", member=member),
+    ]
 
 
-async def test_refusal_of_the_hub_is_sent_as_an_error() -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        talk.sent()
-        error = CommandError(ErrorCode.CONFLICT, "No", retry_after_ms=5)
-        error.ref, error.room = "r1", "general"
-        talk.conversation.refuse(error)
-        assert talk.sent() == [
-            {
-                "type": "error",
-                "code": "conflict",
-                "message": "No",
-                "ref": "r1",
-                "room": "general",
-                "retryAfterMs": 5,
-            }
-        ]
+async def test_refusal_of_the_hub_is_sent_as_an_error(talk: Talk) -> None:
+    error = CommandError(ErrorCode.CONFLICT, "No", retry_after_ms=5)
+    error.ref, error.room = "r1", "general"
+    talk.conversation.refuse(error)
+    assert talk.sent() == [
+        {
+            "type": "error",
+            "code": "conflict",
+            "message": "No",
+            "ref": "r1",
+            "room": "general",
+            "retryAfterMs": 5,
+        }
+    ]
 
 
 async def test_page_of_history_is_read_in_the_background() -> None:
@@ -272,12 +267,10 @@ async def test_refused_client_is_not_in_the_room() -> None:
         await assert_not_in_room(talk)
 
 
-async def test_refused_join_leaves_the_client_in_its_room() -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        await talk.say(command("join", room="general"))
-        talk.conversation.turn_away(talk.take_join(), UNAVAILABLE)
-        await assert_in_room(talk)
+async def test_refused_join_leaves_the_client_in_its_room(talk: Talk) -> None:
+    await talk.say(command("join", room="general"))
+    talk.conversation.turn_away(talk.take_join(), UNAVAILABLE)
+    await assert_in_room(talk)
 
 
 async def test_refused_join_keeps_another_pending_join() -> None:
@@ -389,9 +382,7 @@ async def test_new_token_without_a_ref_is_not_acknowledged() -> None:
         assert talk.sent() == []
 
 
-async def test_server_without_tokens_refuses_a_token() -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        await talk.say(command("auth", token="good", ref="r1"))
-        answer = talk.sent()[-1]
-        assert (answer["code"], answer["ref"]) == ("bad_request", "r1")
+async def test_server_without_tokens_refuses_a_token(talk: Talk) -> None:
+    await talk.say(command("auth", token="good", ref="r1"))
+    answer = talk.sent()[-1]
+    assert (answer["code"], answer["ref"]) == ("bad_request", "r1")
