@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import trio
+import trio.testing
 from attrs import define, field
 from websockets.frames import Frame
 
@@ -20,7 +21,7 @@ from trio_chat.hub.requests import Join, Request
 from trio_chat.hub.subscription import Gap
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.events import Draft
+from trio_chat.protocol.events import Author, Draft
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.settings import Settings
@@ -48,11 +49,37 @@ def command(kind: str, **fields: object) -> str:
     return json.dumps({"type": kind, **fields})
 
 
+BOB = Author("bob", "d")
+
+
+def drafts(*texts: object, prefix: str = "id") -> list[Draft]:
+    """Return messages of Bob to the default room."""
+    return [
+        Draft(f"{prefix}{n}", "general", "bob", str(text), WALL_MS, author=BOB)
+        for n, text in enumerate(texts)
+    ]
+
+
 async def filled(count: int) -> MemoryStore:
     """Return a store with this many messages in the default room."""
     store = MemoryStore(lambda: "e1")
-    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(count)])
+    await store.append(drafts(*range(count)))
     return store
+
+
+def seqs(sent: Sequence[Mapping[str, Any]]) -> list[int]:
+    return [message["seq"] for message in sent if "seq" in message]
+
+
+async def read_all(talk: "Talk") -> list[dict[str, Any]]:
+    """Return everything that arrives until the queue is empty."""
+    sent: list[dict[str, Any]] = []
+    while True:
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        some = talk.sent()
+        if not some and not talk.connection.outbox.waiting_frames:
+            return sent
+        sent += some
 
 
 class LostStore(MemoryStore):

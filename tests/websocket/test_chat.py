@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from websockets.frames import Frame
 
-from tests.websocket.talk import ADDRESS, WALL_MS, Stage, Talk, filled, hello
+from tests.websocket.talk import ADDRESS, WALL_MS, Stage, Talk, filled, hello, seqs
 from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
 from trio_chat.errors import Disconnect
 from trio_chat.hub.inbox import INBOX_REQUESTS
@@ -73,7 +73,7 @@ async def test_joining_client_receives_history_up_to_the_cut() -> None:
         pending = await talk.enter(cut=57)
         (history,) = talk.sent()
         assert history["type"] == "history"
-        assert [event["seq"] for event in history["history"]] == [*range(8, 58)]
+        assert seqs(history["history"]) == [*range(8, 58)]
         assert history["more"] is True
         assert len(pending.activated) == 1
 

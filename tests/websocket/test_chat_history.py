@@ -12,10 +12,17 @@ import trio
 import trio.testing
 
 from tests.hub.scene import Recorder, Scene, delete, edit, join, say
-from tests.websocket.talk import WALL_MS, Pending, Stage, Talk, command, filled, hello
-from trio_chat.errors import DamagedData, Outage
-from trio_chat.hub.requests import Join
-from trio_chat.hub.subscription import Gap
+from tests.websocket.talk import (
+    BOB,
+    WALL_MS,
+    Pending,
+    Stage,
+    Talk,
+    command,
+    drafts,
+    hello,
+    read_all,
+)
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import Encoding, text_frame
@@ -29,7 +36,6 @@ from trio_chat.websocket.joining import TAKEN_SECONDS
 
 QUEUE_BYTES = 100_000
 HELLO = hello()
-BOB = Author("bob", "d")
 
 
 class PausingStore(MemoryStore):
@@ -65,9 +71,7 @@ async def reading(
     store: PausingStore, nursery: trio.Nursery, *texts: str, **settings: int
 ) -> AsyncIterator[tuple[Talk, Pending]]:
     """A client that has entered, and whose page of these texts is read and not returned."""
-    await store.append(
-        [Draft(f"id{text}", "general", "bob", text, WALL_MS, author=BOB) for text in texts]
-    )
+    await store.append(drafts(*texts))
     with Stage(store=store, settings=Settings(**settings)).talk() as talk:  # type: ignore[arg-type]
         pending = await talk.enter(hello(), cut=len(texts))
         pending.changes.note(deleted("id0"))  # nobody reads: it is in the store
@@ -119,9 +123,9 @@ async def test_page_is_as_new_as_live_events_received_while_it_waited(
 async def test_page_is_read_again_after_too_many_changes(nursery: trio.Nursery) -> None:
     store = PausingStore()
     async with reading(store, nursery, "old") as (talk, pending):
-        edit = Draft("e", "general", "bob", "newer", WALL_MS, Kind.EDITED, "idold", BOB)
+        edit = Draft("e", "general", "bob", "newer", WALL_MS, Kind.EDITED, "id0", BOB)
         await store.append([edit])
-        pending.changes.note(edited("idold", "newer"))
+        pending.changes.note(edited("id0", "newer"))
         for number in range(changes.MAX_CHANGES):
             pending.changes.note(deleted(f"another {number}"))
         store.may_go_on.set()
@@ -129,129 +133,6 @@ async def test_page_is_read_again_after_too_many_changes(nursery: trio.Nursery) 
         (page,) = talk.sent()
         assert texts_of(page) == ["newer", "newer"]
         assert len(store.pages) == 3
-
-
-async def let_in(talk: Talk, *gaps: Gap, first: str = HELLO, cut: int = 1) -> Pending:
-    """Admit a client whose backlog has dropped events."""
-    await talk.say(first)
-    pending = Pending(talk.take_join(), cut=cut, gaps=list(gaps))
-    talk.conversation.admit(pending)
-    await talk.run_jobs()
-    return pending
-
-
-def seqs(sent: list[dict[str, Any]]) -> list[int]:
-    return [message["seq"] for message in sent if "seq" in message]
-
-
-async def test_gap_is_read_in_pages_and_sent_like_live_events() -> None:
-    stage = Stage(store=await filled(30), settings=Settings(send_queue=16))
-    with stage.talk() as talk:
-        pending = await let_in(talk, Gap(1, 20), Gap(20, 30))
-        sent = talk.sent()
-        assert [message["type"] for message in sent[:3]] == ["welcome", "joined", "message"]
-        assert seqs(sent) == [*range(2, 31)]
-        assert [len(frames) for frames in pending.activated] == [1, 0, 0]
-
-
-async def test_gap_waits_until_the_client_reads(nursery: trio.Nursery) -> None:
-    store = await filled(1)
-    await store.append([Draft(f"x{n}", "general", "bob", "a" * 20_000, WALL_MS) for n in range(40)])
-    stage = Stage(store=store, settings=Settings(send_queue=16, send_queue_bytes=QUEUE_BYTES))
-    with stage.talk() as talk:
-        nursery.start_soon(talk.connection.outbox.drain_forever)
-        nursery.start_soon(let_in, talk, Gap(1, 41))
-        sent = await read_all(talk)
-        assert seqs(sent) == [*range(2, 42)]
-        assert talk.ending() is None
-
-
-async def test_plain_client_receives_only_plain_events_of_a_gap() -> None:
-    store = await filled(0)
-    drafts = [Draft(f"id{n}", "general", "bob", str(n), WALL_MS, author=BOB) for n in range(3)]
-    await store.append(drafts)
-    await store.append([Draft("d", "general", "bob", "", WALL_MS, Kind.DELETED, "id1", BOB)])
-    with Stage(store=store).talk() as talk:
-        await let_in(talk, Gap(1, 4), first="ann")
-        assert seqs(talk.sent()) == [3]
-
-
-async def test_gap_is_read_after_an_outage(autojump_clock: trio.testing.MockClock) -> None:
-    class Recovering(MemoryStore):
-        outages = 3
-
-        async def read_after(self, room: str, after: int, limit: int) -> Page:
-            if self.outages:
-                self.outages -= 1
-                raise Outage("no")
-            return await super().read_after(room, after, limit)
-
-    store = Recovering(lambda: "e1")
-    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
-    with Stage(store=store).talk() as talk:
-        await let_in(talk, Gap(1, 3))
-        assert seqs(talk.sent()) == [2, 3]
-
-
-async def damaged(*arguments: object) -> Page:
-    raise DamagedData(f"no {arguments}")
-
-
-async def test_version_2_joins_again_over_a_damaged_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = await filled(0)
-    monkeypatch.setattr(store, "read_after", damaged)
-    with Stage(store=store).talk() as talk:
-        await let_in(talk, Gap(1, 3))
-        assert isinstance(talk.take_request(), Join)
-
-
-async def test_resume_over_damage_receives_the_newest_events(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    store = await filled(3)
-    monkeypatch.setattr(store, "read_after", damaged)
-    with Stage(store=store).talk() as talk:
-        await talk.say(hello(rooms={"general": {"since": 1, "epoch": "e1"}}))
-        await talk.be_admitted(cut=3)
-        (joined,) = [frame for frame in talk.sent() if frame["type"] == "joined"]
-        assert (joined["recovered"], len(joined["history"])) == (False, 3)
-
-
-async def test_plain_client_joins_without_a_damaged_history(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    store = await filled(0)
-    monkeypatch.setattr(store, "read_before", damaged)
-    with Stage(store=store).talk() as talk:
-        pending = await let_in(talk, first="ann")
-        (notice,) = talk.sent()
-        assert notice["type"] == "system"
-        assert notice["message"] == "Stored data of this room is damaged"
-        assert len(pending.activated) == 1
-
-
-@pytest.mark.parametrize("first", [hello(), "ann"])
-async def test_version_2_joins_again_over_an_evicted_gap(first: str) -> None:
-    store = MemoryStore(lambda: "e1", events_per_room=3)
-    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(9)])
-    with Stage(store=store).talk() as talk:
-        pending = await let_in(talk, Gap(1, 8), first=first)
-        assert seqs(talk.sent()) == []
-        if first == "ann":
-            assert (len(pending.activated), talk.requests_left()) == (2, 0)
-        else:
-            again = talk.take_join()
-            assert (len(pending.activated), again.room, again.ref) == (1, "general", None)
-
-
-async def test_client_that_has_left_receives_no_more_of_a_gap() -> None:
-    with Stage(store=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
-        await talk.say(hello())
-        pending = Pending(talk.take_join(), cut=1, gaps=[Gap(1, 20)], is_pending=False)
-        talk.conversation.admit(pending)
-        await talk.run_jobs()
-        assert seqs(talk.sent()) == []
-        assert len(pending.activated) == 2
 
 
 async def test_answers_in_progress_are_limited_by_address(
@@ -282,8 +163,7 @@ async def test_answer_is_in_progress_until_the_client_has_received_it(
     monkeypatch.setattr(history, "is_large", lambda _, __: False)
     monkeypatch.setattr(history, "SHARES_OF_ADDRESS", 1)
     store = PausingStore()
-    text = "a" * 4000
-    await store.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(60)])
+    await store.append(drafts(*["a" * 4000] * 60))
     stage = Stage(store=store)
     with stage.talk() as stalled, stage.talk() as other:
         for talk in (stalled, other):
@@ -414,13 +294,3 @@ def stuff(talk: Talk) -> None:
         talk.conversation.offer([filler], filler)
     rest = text_frame(b'{"type":"filler","text":"%s"}' % (b"a" * 49_500))
     talk.conversation.offer([rest], rest)
-
-
-async def read_all(talk: Talk) -> list[dict[str, Any]]:
-    sent: list[dict[str, Any]] = []
-    while True:
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        some = talk.sent()
-        if not some and not talk.connection.outbox.waiting_frames:
-            return sent
-        sent += some

@@ -5,11 +5,10 @@ import json
 import pytest
 import trio.testing
 
-from tests.websocket.talk import WALL_MS, Stage, Talk, command, filled, hello
+from tests.websocket.talk import Stage, Talk, command, drafts, filled, hello, seqs
 from tests.websocket.wire import FrameReader, texts
 from trio_chat.hub.requests import Publish
 from trio_chat.protocol.commands import LeaveRoom, ReadMarker, SetTyping
-from trio_chat.protocol.events import Draft
 from trio_chat.settings import Settings
 from trio_chat.store.memory import MemoryStore
 
@@ -57,9 +56,8 @@ async def test_resume_returns_the_missed_events_or_the_newest(
     with stage.talk() as talk:
         await talk.enter(hello(rooms={"general": since}), cut=58)
         joined = talk.sent()[1]
-        seqs = [event["seq"] for event in joined["history"]]
         assert joined["recovered"] is (expected is not None)
-        assert seqs == ([57, 58] if expected is None else expected)
+        assert seqs(joined["history"]) == ([57, 58] if expected is None else expected)
         assert joined["more"] is (expected is None)
 
 
@@ -68,25 +66,24 @@ async def test_resume_from_0_returns_the_whole_room() -> None:
         await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=3)
         joined = talk.sent()[1]
         assert joined["recovered"] is True
-        assert [event["seq"] for event in joined["history"]] == [1, 2, 3]
+        assert seqs(joined["history"]) == [1, 2, 3]
 
 
 async def test_resume_over_evicted_events_fails() -> None:
     store = MemoryStore(lambda: "e1", events_per_room=3)
-    await store.append([Draft(f"id{n}", "general", "bob", "hi", WALL_MS) for n in range(5)])
+    await store.append(drafts(*range(5)))
     with Stage(store=store).talk() as talk:
         await talk.enter(hello(rooms={"general": {"since": 1, "epoch": "e1"}}), cut=5)
         joined = talk.sent()[1]
         assert joined["recovered"] is False
-        assert [event["seq"] for event in joined["history"]] == [3, 4, 5]
+        assert seqs(joined["history"]) == [3, 4, 5]
 
 
 async def test_resume_of_more_than_256_kib_fails(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - nobody reads it
 ) -> None:
     store = MemoryStore(lambda: "e1")
-    text = "\u4e2d" * 4096
-    await store.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(40)])
+    await store.append(drafts(*["\u4e2d" * 4096] * 40))
     with Stage(store=store).talk() as talk:
         pending = await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=40)
         ((frame,),) = pending.activated  # it is more than the socket takes

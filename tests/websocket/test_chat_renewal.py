@@ -9,7 +9,7 @@ import trio
 from attrs import evolve
 from trio.testing import MockClock
 
-from tests.websocket.talk import LostStore, Pending, Stage, Talk, command, filled, hello
+from tests.websocket.talk import LostStore, Pending, Stage, Talk, command, filled, hello, seqs
 from trio_chat.errors import DamagedData, store_unavailable
 from trio_chat.hub.requests import Join, Request
 from trio_chat.protocol.commands import LeaveRoom
@@ -45,7 +45,7 @@ async def test_version_2_receives_joined_for_a_new_history() -> None:
         (joined,) = talk.sent()
         assert joined["type"] == "joined"
         assert (joined["epoch"], joined["recovered"], joined["head"]) == ("e2", False, 2)
-        assert [event["seq"] for event in joined["history"]] == [1, 2]
+        assert seqs(joined["history"]) == [1, 2]
         assert "ref" not in joined
 
 

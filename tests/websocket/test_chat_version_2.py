@@ -14,6 +14,7 @@ from tests.websocket.talk import (
     command,
     filled,
     hello,
+    seqs,
 )
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.access.tokens import BadToken, Fault, Verifier
@@ -179,10 +180,7 @@ async def test_page_of_history_is_read_in_the_background() -> None:
         )
         assert talk.sent() == []
         await talk.run_jobs()
-        pages = [
-            ([event["seq"] for event in page["history"]], page["more"], page.get("ref"))
-            for page in talk.sent()
-        ]
+        pages = [(seqs(page["history"]), page["more"], page.get("ref")) for page in talk.sent()]
         assert pages == [([9, 10], True, "r1"), ([59, 60], False, None), ([60], True, None)]
 
 

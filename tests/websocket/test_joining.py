@@ -1,4 +1,4 @@
-"""The requests of a client that wait for the store, and those that wait for its queue."""
+"""The queue of requests of one client, and the gaps of a long backlog."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -9,14 +9,32 @@ import trio
 import trio.testing
 
 from tests.hub.scene import Recorder
-from tests.websocket.talk import Pending
+from tests.websocket.talk import (
+    BOB,
+    WALL_MS,
+    Pending,
+    Stage,
+    Talk,
+    drafts,
+    filled,
+    hello,
+    read_all,
+    seqs,
+)
+from trio_chat.errors import DamagedData, Outage
 from trio_chat.hub.requests import Join
 from trio_chat.hub.subscription import Gap
 from trio_chat.protocol.encodings import Encoding
+from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.names import prepare_name
+from trio_chat.settings import Settings
+from trio_chat.store.base import Page
+from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket.joining import Job, Joining
 
 MAX_FRAMES = 4
+QUEUE_BYTES = 100_000
+HELLO = hello()
 
 
 def joining_of(
@@ -96,3 +114,123 @@ async def test_each_part_of_a_backlog_waits_for_space() -> None:
     assert len(pending.activated) == 3
     # The presence and an acknowledgement come on top.
     assert asked == [(MAX_FRAMES + 2, activated) for activated in range(3)]
+
+
+async def let_in(talk: Talk, *gaps: Gap, first: str = HELLO, cut: int = 1) -> Pending:
+    """Admit a client whose backlog has dropped events."""
+    await talk.say(first)
+    pending = Pending(talk.take_join(), cut=cut, gaps=list(gaps))
+    talk.conversation.admit(pending)
+    await talk.run_jobs()
+    return pending
+
+
+async def test_gap_is_read_in_pages_and_sent_like_live_events() -> None:
+    stage = Stage(store=await filled(30), settings=Settings(send_queue=16))
+    with stage.talk() as talk:
+        pending = await let_in(talk, Gap(1, 20), Gap(20, 30))
+        sent = talk.sent()
+        assert [message["type"] for message in sent[:3]] == ["welcome", "joined", "message"]
+        assert seqs(sent) == [*range(2, 31)]
+        assert [len(frames) for frames in pending.activated] == [1, 0, 0]
+
+
+async def test_gap_waits_until_the_client_reads(nursery: trio.Nursery) -> None:
+    store = await filled(1)
+    await store.append(drafts(*["a" * 20_000] * 40, prefix="x"))
+    stage = Stage(store=store, settings=Settings(send_queue=16, send_queue_bytes=QUEUE_BYTES))
+    with stage.talk() as talk:
+        nursery.start_soon(talk.connection.outbox.drain_forever)
+        nursery.start_soon(let_in, talk, Gap(1, 41))
+        sent = await read_all(talk)
+        assert seqs(sent) == [*range(2, 42)]
+        assert talk.ending() is None
+
+
+async def test_plain_client_receives_only_plain_events_of_a_gap() -> None:
+    store = await filled(0)
+    await store.append(drafts(*range(3)))
+    await store.append([Draft("d", "general", "bob", "", WALL_MS, Kind.DELETED, "id1", BOB)])
+    with Stage(store=store).talk() as talk:
+        await let_in(talk, Gap(1, 4), first="ann")
+        assert seqs(talk.sent()) == [3]
+
+
+async def test_gap_is_read_after_an_outage(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    class Recovering(MemoryStore):
+        outages = 3
+
+        async def read_after(self, room: str, after: int, limit: int) -> Page:
+            if self.outages:
+                self.outages -= 1
+                raise Outage("no")
+            return await super().read_after(room, after, limit)
+
+    store = Recovering(lambda: "e1")
+    await store.append(drafts(*range(3)))
+    with Stage(store=store).talk() as talk:
+        await let_in(talk, Gap(1, 3))
+        assert seqs(talk.sent()) == [2, 3]
+
+
+async def damaged(*arguments: object) -> Page:
+    raise DamagedData(f"no {arguments}")
+
+
+async def test_version_2_joins_again_over_a_damaged_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await filled(0)
+    monkeypatch.setattr(store, "read_after", damaged)
+    with Stage(store=store).talk() as talk:
+        await let_in(talk, Gap(1, 3))
+        assert isinstance(talk.take_request(), Join)
+
+
+async def test_resume_over_damage_receives_the_newest_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = await filled(3)
+    monkeypatch.setattr(store, "read_after", damaged)
+    with Stage(store=store).talk() as talk:
+        await talk.say(hello(rooms={"general": {"since": 1, "epoch": "e1"}}))
+        await talk.be_admitted(cut=3)
+        (joined,) = [frame for frame in talk.sent() if frame["type"] == "joined"]
+        assert (joined["recovered"], len(joined["history"])) == (False, 3)
+
+
+async def test_plain_client_joins_without_a_damaged_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = await filled(0)
+    monkeypatch.setattr(store, "read_before", damaged)
+    with Stage(store=store).talk() as talk:
+        pending = await let_in(talk, first="ann")
+        (notice,) = talk.sent()
+        assert notice["type"] == "system"
+        assert notice["message"] == "Stored data of this room is damaged"
+        assert len(pending.activated) == 1
+
+
+@pytest.mark.parametrize("first", [hello(), "ann"])
+async def test_version_2_joins_again_over_an_evicted_gap(first: str) -> None:
+    store = MemoryStore(lambda: "e1", events_per_room=3)
+    await store.append(drafts(*range(9)))
+    with Stage(store=store).talk() as talk:
+        pending = await let_in(talk, Gap(1, 8), first=first)
+        assert seqs(talk.sent()) == []
+        if first == "ann":
+            assert (len(pending.activated), talk.requests_left()) == (2, 0)
+        else:
+            again = talk.take_join()
+            assert (len(pending.activated), again.room, again.ref) == (1, "general", None)
+
+
+async def test_client_that_has_left_receives_no_more_of_a_gap() -> None:
+    with Stage(store=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
+        await talk.say(hello())
+        pending = Pending(talk.take_join(), cut=1, gaps=[Gap(1, 20)], is_pending=False)
+        talk.conversation.admit(pending)
+        await talk.run_jobs()
+        assert seqs(talk.sent()) == []
+        assert len(pending.activated) == 2

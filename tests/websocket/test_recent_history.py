@@ -8,10 +8,9 @@ import pytest
 import trio
 import trio.testing
 
-from tests.websocket.talk import WALL_MS, Pending, Stage, Talk, command, hello
+from tests.websocket.talk import Pending, Stage, Talk, command, drafts, hello, seqs
 from trio_chat.errors import DamagedData
 from trio_chat.protocol.commands import ReadMarker
-from trio_chat.protocol.events import Draft
 from trio_chat.store import recent
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
@@ -59,11 +58,7 @@ class CountingStore(MemoryStore):
 @pytest.fixture
 async def store() -> CountingStore:
     store = CountingStore()
-    texts = map(str, range(EVENTS))
-    await store.append(
-        [Draft(f"id{text}", ROOM, "bob", text, WALL_MS) for text in texts],
-        [ReadMarker(n, ROOM, f"u{n}") for n in range(9)],
-    )
+    await store.append(drafts(*range(EVENTS)), [ReadMarker(n, ROOM, f"u{n}") for n in range(9)])
     return store
 
 
@@ -110,19 +105,19 @@ async def test_one_read_serves_all_clients_that_join_together(
         assert store.asked == ["read_before", "all_marks"]
         for number, talk in enumerate(talks):
             message = joined(talk)
-            assert [event["seq"] for event in message["history"]] == [*range(51, 101)]
+            assert seqs(message["history"]) == [*range(51, 101)]
             assert (message["read"], message["more"]) == (number, True)
 
 
 async def test_store_two_commits_ahead_is_read_once(
     nursery: trio.Nursery, stage: Stage, store: CountingStore
 ) -> None:
-    await store.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(2 * 64)])
+    await store.append(drafts(*range(2 * 64), prefix="new"))
     with stage.talk() as talk:
         await admitted(talk, "ann")
         nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
-        assert [event["seq"] for event in joined(talk)["history"]] == [*range(51, 101)]
+        assert seqs(joined(talk)["history"]) == [*range(51, 101)]
     assert store.asked == ["read_before", "all_marks"]
 
 
@@ -155,7 +150,7 @@ async def test_resume_reads_the_store_as_seldom_as_a_join(
             await talk.run_jobs()
             message = joined(talk)
             assert message["recovered"]
-            assert [event["seq"] for event in message["history"]] == [*range(since + 1, 101)]
+            assert seqs(message["history"]) == [*range(since + 1, 101)]
             assert len(message["history"]) == count
     # The third wants more than the first two have left in memory.
     assert store.asked == ["read_before", "all_marks", "read_before"]
@@ -178,8 +173,8 @@ async def test_pages_in_memory_need_no_read(stage: Stage, store: CountingStore) 
             await talk.say(command("history", room=ROOM, **fields))
             await talk.run_jobs()
             (page,) = talk.sent()
-            seqs = [event["seq"] for event in page["history"]]
-            assert (seqs[0], seqs[-1], page["more"]) == (first, last, more)
+            (oldest, *_, newest) = seqs(page["history"])
+            assert (oldest, newest, page["more"]) == (first, last, more)
         assert store.asked == []
         for fields in ({"limit": 5, "before": 3}, {"limit": 5, "after": 0}):
             await talk.say(command("history", room=ROOM, **fields))
@@ -253,7 +248,7 @@ async def test_short_answer_in_memory_is_sent_at_once(missed: int | None, stage:
 
 
 async def test_long_resume_is_answered_from_memory(stage: Stage, store: CountingStore) -> None:
-    await store.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(300)])
+    await store.append(drafts(*range(300), prefix="new"))
     stage.recent.open(ROOM, "e1", EVENTS + 300)
     for _ in range(2):
         with stage.talk() as talk:
@@ -296,7 +291,7 @@ async def test_plain_client_receives_recent_history_at_once(stage: Stage) -> Non
         join = talk.take_join()
         talk.conversation.admit(Pending(join, cut=EVENTS))
         (history,) = talk.sent()
-        assert [event["seq"] for event in history["history"]] == [*range(51, 101)]
+        assert seqs(history["history"]) == [*range(51, 101)]
 
 
 async def test_join_waits_for_an_earlier_join_that_reads(stage: Stage) -> None:
