@@ -17,6 +17,10 @@ const TEXTS = {
   "page.close": ["Close", "Schließen"],
   "page.test": ["Test the connection", "Verbindung prüfen"],
 
+  // --- the text of messages ---------------------------------------------------------------------------
+  "text.copy": ["Copy", "Kopieren"],
+  "text.copied": ["Copied", "Kopiert"],
+
   // --- joining and leaving ----------------------------------------------------------------------------
   "join.hint": ["Choose a name. No account needed.", "Wähle einen Namen. Du brauchst kein Konto."],
   "join.name": ["Your name", "Dein Name"],
