@@ -11,8 +11,7 @@ from attrs import define, field
 
 from tests.stress.torture.record import STORED_TYPES, Record, read_event
 from tests.support.frames import CLOSE, PING, PONG, TEXT, close, frame, text
-from tests.support.incoming import Incoming
-from tests.support.raw import Address
+from tests.support.raw import Address, Incoming
 from tests.support.requests import head
 from tests.support.waiting import POLL_SECONDS
 

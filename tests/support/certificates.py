@@ -16,12 +16,7 @@ def authority() -> trustme.CA:
 
 @frozen
 class CertificateFiles:
-    """The files of a certificate and its key.
-
-    Attributes:
-        cert: The file of the chain.
-        key: The file of the key.
-    """
+    """The files of a certificate chain and its key."""
 
     cert: Path
     key: Path

@@ -31,13 +31,7 @@ def dial(url: str, **options: Any) -> AbstractContextManager[ClientConnection]: 
 
 
 class Chatter:
-    """A client of version 1, controlled by the test.
-
-    Args:
-        url: The WebSocket URL of the chat.
-        name: The first frame.
-        options: More options for `websockets.sync.client.connect`.
-    """
+    """A client of version 1; ``name`` is its first frame, ``options`` are those of `dial`."""
 
     def __init__(self, url: str, name: str, **options: Any) -> None:  # noqa: ANN401 - as `dial`
         self.name = name
@@ -71,13 +65,11 @@ class Chatter:
             while not events or not wanted(events[-1]):
                 events.append(self.next(remaining(deadline)))
         except TimeoutError:
-            raise AssertionError(
-                f"{self.name} did not receive the wanted event: {events}"
-            ) from None
+            raise AssertionError(f"{self.name} received only {events}") from None
         return events
 
     def first(self, wanted: Callable[[Event], bool], timeout: float = PATIENCE_SECONDS) -> Event:
-        """Receive up to the first wanted event, and return it."""
+        """Receive up to the first wanted event, and return only that."""
         return self.up_to(wanted, timeout)[-1]
 
     def arrive(self) -> list[Event]:
@@ -89,13 +81,13 @@ class Chatter:
         self.say(text)
         return self.up_to(is_message(text))[:-1]
 
-    def close_code(self, timeout: float = PATIENCE_SECONDS) -> int | None:
+    def close_code(self) -> int | None:
         """Receive until the server closes, and return its code (None without a close frame)."""
-        return self.rest(timeout)[1]
+        return self.rest()[1]
 
-    def rest(self, timeout: float = PATIENCE_SECONDS) -> tuple[list[Event], int | None]:
+    def rest(self) -> tuple[list[Event], int | None]:
         """Receive until the server closes; return the events and the code."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + PATIENCE_SECONDS
         events: list[Event] = []
         try:
             while True:

@@ -1,7 +1,8 @@
 """The clock of a test moves only when the test moves it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
+from typing import Any
 
 import pytest
 import trio
@@ -12,9 +13,9 @@ def _run(
     main: Callable[[], Awaitable[object]],
     *,
     clock: trio.abc.Clock | None,
-    instruments: Sequence[trio.abc.Instrument],
+    **options: Any,  # noqa: ANN401 - those of trio.run
 ) -> object:
-    return trio.run(main, clock=clock or trio.testing.MockClock(), instruments=instruments)
+    return trio.run(main, clock=clock or trio.testing.MockClock(), **options)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -1,4 +1,4 @@
-"""Frames of a WebSocket client, made by hand so that they can be wrong (RFC 6455 section 5.2)."""
+"""Frames of a WebSocket client, valid or not (RFC 6455 section 5.2)."""
 
 import struct
 import zlib
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 RSV1 = 0b100
-"""The reserved bit that says that a message is deflated (RFC 7692 section 6)."""
+"""The reserved bit of a deflated message (RFC 7692 section 6)."""
 
 MASK = b"\x37\xfa\x21\x3d"
 """RFC 6455's own example of a masking key."""
@@ -15,7 +15,7 @@ MASK = b"\x37\xfa\x21\x3d"
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame as it came from the server."""
+    """A frame from the server."""
 
     fin: bool
     rsv: int
@@ -24,7 +24,7 @@ class Frame:
 
     @property
     def close_code(self) -> int | None:
-        """The code of a close frame; None where it has none."""
+        """The code of a close frame, if it has one."""
         return int.from_bytes(self.payload[:2]) if self.payload else None
 
 
@@ -45,16 +45,16 @@ def frame(  # noqa: PLR0913 - each part of a frame may be wrong by itself
     claimed: int | None = None,
     length_bytes: int | None = None,
 ) -> bytes:
-    """Make one frame.
+    """Return one frame.
 
     Args:
         opcode: 0 to 15.
-        payload: As it is meant, unmasked.
+        payload: The unmasked payload.
         fin: Whether it is the last of its message.
         rsv: The three reserved bits, 0 to 7.
-        mask: The masking key; None sends it unmasked, as only a server may.
-        claimed: A length to claim instead of the payload's.
-        length_bytes: 0, 2 or 8 bytes of extended length, where it is not to be the shortest.
+        mask: The masking key; None for a frame of a server.
+        claimed: A length instead of the payload's.
+        length_bytes: 0, 2 or 8 bytes of extended length; by default the fewest.
     """
     size = len(payload) if claimed is None else claimed
     if length_bytes is None:
@@ -66,26 +66,22 @@ def frame(  # noqa: PLR0913 - each part of a frame may be wrong by itself
 
 
 def text(payload: str | bytes) -> bytes:
-    """Make a whole text message; bytes may be invalid UTF-8."""
+    """Return a whole text message; bytes may be invalid UTF-8."""
     return frame(TEXT, payload.encode() if isinstance(payload, str) else payload)
 
 
 def close(code: int | None = 1000, reason: bytes = b"") -> bytes:
-    """Make a close frame; without a code it has no payload."""
+    """Return a close frame; without a code it has no payload."""
     return frame(CLOSE, b"" if code is None else struct.pack("!H", code) + reason)
 
 
 def inflated(payload: bytes) -> bytes:
-    """Undo what a server has deflated, by the letter of RFC 7692 section 7.2.2."""
+    """Inflate the payload of a server's message (RFC 7692 section 7.2.2)."""
     return zlib.decompressobj(wbits=-15).decompress(payload + b"\x00\x00\xff\xff")
 
 
 def take_frame(buffer: bytearray) -> Frame | None:
-    """Take the first frame off the buffer; None where it is not all there yet.
-
-    Raises:
-        AssertionError: The server masked it, which no server may.
-    """
+    """Remove and return the first frame in the buffer, which must be unmasked, once it is whole."""
     if len(buffer) < 2:
         return None
     assert not buffer[1] & 0x80, f"the server sent a masked frame: {bytes(buffer[:16])!r}"

@@ -21,15 +21,7 @@ ECHO_HEAD = HEAD.replace(b"/ws", b"/ws/echo", 1)
 
 @define(eq=False)
 class LocalServer:
-    """A server in the Trio loop of the test.
-
-    Attributes:
-        url: Where it is.
-        port: Where it listens.
-        ended: Set when it has ended.
-        status: Its exit status, once it has ended.
-        failure: The exception with which it ended, if any.
-    """
+    """A server in the Trio loop of the test; `ended` comes with a `status` or a `failure`."""
 
     url: str = ""
     port: int = 0
@@ -91,21 +83,16 @@ class LocalServer:
 async def until(client: Client, kind: str) -> dict[str, Any]:
     """Return the next message of this type, skipping others."""
     while True:
-        frame = json.loads(bytes((await client.receive()).data))
-        assert isinstance(frame, dict)
-        if frame["type"] == kind:
-            return frame
+        message: dict[str, Any] = json.loads(bytes((await client.receive()).data))
+        if message["type"] == kind:
+            return message
 
 
 @asynccontextmanager
 async def local_server(**settings: Any) -> AsyncIterator[LocalServer]:  # noqa: ANN401 - any setting
-    """Run a server on a free port in the block, with its history in memory by default.
-
-    Leaving ends it by a signal, if it has not ended.
-    """
-    made = Settings(
-        port=0, **{"store": "memory:", "notice_rate": 0, "new_room_rate": 0, **settings}
-    )
+    """Run a server on a free port in the block, by default with a store in memory."""
+    defaults = {"port": 0, "store": "memory:", "notice_rate": 0, "new_room_rate": 0}
+    made = Settings(**{**defaults, **settings})
     home = LocalServer()
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:

@@ -36,8 +36,8 @@ class Shipped:
 
     Attributes:
         name: Its name in docs/deploy.
-        place: Its path, relative to the folder of nginx.conf.
-        here: Replacements; the file contains each key.
+        place: Its path, relative to nginx.conf.
+        here: Replacements of texts that the file contains.
     """
 
     name: str
@@ -61,15 +61,7 @@ class Shipped:
 
 @define(eq=False)
 class Nginx(Daemon):
-    """nginx in front of nodes.
-
-    Attributes:
-        folder: The folder of its files and logs.
-        nodes: Addresses behind it; a change takes effect with `reload`.
-        port: Where it listens.
-        secure_port: Where it speaks TLS, if it has a certificate.
-        certificate: For TLS; None for plain connections only.
-    """
+    """nginx in front of nodes; `reload` makes a change of them take effect."""
 
     folder: Path
     nodes: tuple[Address, ...]
@@ -129,10 +121,7 @@ class Nginx(Daemon):
         eventually(self._listens, "nginx listens")
 
     def reload(self) -> None:
-        """Read the configuration again, and return when only new worker processes serve.
-
-        The old ones go on with the connections that they have.
-        """
+        """Read the configuration again, and wait until only new worker processes accept."""
         self._write()
         before = set(self._workers())
         os.kill(self.pid, signal.SIGHUP)

@@ -30,17 +30,14 @@ server_round_robin = {round_robin:d}
 def running(
     cluster: Cluster, url: str, *, mode: str, ignored: str = "options", round_robin: bool = False
 ) -> Iterator[str]:
-    """Run one for the duration of the block.
+    """Run one in the block; yield the URL of the same database through it.
 
     Args:
         cluster: The server behind it.
         url: The URL of a database of that server.
         mode: ``session`` or ``transaction``.
-        ignored: Parameters of a connection that it drops; it refuses other unknown ones.
+        ignored: The unknown parameters of a connection that it drops instead of refusing.
         round_robin: Whether it prefers the server connection that was idle for longest.
-
-    Yields:
-        The URL of the same database through it.
     """
     program = find_program("pgbouncer", package="pgbouncer")
     port = free_port()

@@ -35,13 +35,7 @@ def other_user() -> str | None:
 
 @define(eq=False)
 class Cluster(Daemon):
-    """A PostgreSQL server.
-
-    Attributes:
-        folder: Where its data is.
-        port: Where it listens.
-        password: Of `USER`, a superuser.
-    """
+    """A PostgreSQL server; the password is that of `USER`, a superuser."""
 
     folder: Path
     port: int
@@ -66,10 +60,7 @@ class Cluster(Daemon):
         return self.url(name)
 
     def emptied_url(self) -> str:
-        """Empty a database that only this method uses, and return its URL.
-
-        Much quicker than a fresh one, for tests that want only one at a time.
-        """
+        """Empty a database that only this method uses, and return its URL. A new one is slower."""
         if self._emptied is None:
             self._emptied = self.fresh_url()
         name = self._emptied.rpartition("/")[2]
@@ -125,12 +116,8 @@ class Cluster(Daemon):
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = (
-            f"-D{self.folder}",
-            f"-p{self.port}",
-            f"-clisten_addresses={HOST}",
-            "-cunix_socket_directories=",
-            "-cshared_buffers=16MB",
-            "-cmax_connections=50",
+            *(f"-D{self.folder}", f"-p{self.port}", f"-clisten_addresses={HOST}"),
+            *("-cunix_socket_directories=", "-cshared_buffers=16MB", "-cmax_connections=50"),
         )
         command = (_program("postgres"), *options)
         log = self.folder.parent / "log"

@@ -31,10 +31,10 @@ class ForkedServer:
     """A running server, with the interface of `subprocess.Popen`.
 
     Args:
-        settings: Flags of the command line.
-        environment: All variables of its environment.
+        settings: The command line.
+        environment: All variables.
         stderr: The file to which its standard error is appended.
-        prepare: Runs in the new process before the server. It must be a function of a module.
+        prepare: A function of a module that the new process calls before it serves.
     """
 
     def __init__(

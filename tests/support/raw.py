@@ -6,14 +6,14 @@ import socket
 import ssl
 import struct
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from tests.support.certificates import client_context
-from tests.support.frames import CLOSE, RSV1, TEXT, Frame, close, inflated, text
-from tests.support.incoming import Incoming
-from tests.support.requests import ACCEPT, Response, head
+from tests.support.frames import CLOSE, RSV1, TEXT, Frame, close, inflated, take_frame, text
+from tests.support.requests import ACCEPT, Response, head, take_response
 from tests.support.waiting import PATIENCE_SECONDS, remaining
 
 Event = dict[str, Any]
@@ -22,23 +22,47 @@ Address = tuple[str, int]
 
 
 class SecureAddress(Address):
-    """One where TLS is spoken."""
+    """An address that speaks TLS."""
 
 
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 """The errors of a non-blocking socket without bytes or without space."""
 
 STALL_SECONDS = 1.0
-"""A flood that the server takes nothing of for this long has met its back-pressure."""
+"""A server that accepts nothing of a flood for this long uses back-pressure."""
+
+
+class Incoming:
+    """The received bytes of a connection; a read may end in the middle of a response or frame."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self.feed = self._bytes.extend
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._bytes)
+
+    def response(self, *, body: bool = True) -> Response | None:
+        """Remove and return a whole response; see `take_response`."""
+        return take_response(self._bytes, body=body)
+
+    def frame(self) -> Frame | None:
+        """Remove and return a whole frame; see `take_frame`."""
+        return take_frame(self._bytes)
+
+    def frames(self) -> Iterator[Frame]:
+        """Remove and yield the whole frames, one by one."""
+        while (taken := self.frame()) is not None:
+            yield taken
 
 
 class RawConnection:
-    """One TCP connection to the server.
+    """One TCP connection to a server.
 
     Args:
         address: Where the server listens.
-        source: The local address to come from; all of 127.0.0.0/8 is ours.
-        receive_buffer_bytes: ``SO_RCVBUF``, to be a peer whose kernel takes little.
+        source: The local address; all of 127.0.0.0/8 is ours.
+        receive_buffer_bytes: ``SO_RCVBUF``; with a small one the kernel accepts little.
     """
 
     def __init__(
@@ -74,7 +98,7 @@ class RawConnection:
         self.socket.close()
 
     def reset(self) -> None:
-        """End it with an RST instead of a FIN."""
+        """Close with an RST instead of a FIN."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
@@ -84,21 +108,16 @@ class RawConnection:
             self.socket.shutdown(socket.SHUT_WR)
 
     def is_silent(self, seconds: float) -> bool:
-        """Say whether nothing comes for so long, not even an end."""
+        """Return whether nothing arrives for this long, not even an end."""
         with selectors.DefaultSelector() as selector:
             selector.register(self.socket, selectors.EVENT_READ)
             return not selector.select(seconds)
 
     def push(self, data: bytes, *, reading: bool = True) -> bool:
-        """Send all of it, and read meanwhile, so that neither side waits for the other.
-
-        Args:
-            data: The bytes.
-            reading: Whether to take what comes; a flood that is never read does not.
+        """Send bytes, and by default read meanwhile, so that neither side waits for the other.
 
         Returns:
-            Whether the server took all of it; False where it ended the connection or took nothing
-            for a while.
+            Whether the server accepted all of them; False if it ended the connection or stalled.
         """
         left = memoryview(data)
         wanted = selectors.EVENT_WRITE | (selectors.EVENT_READ if reading else 0)
@@ -126,7 +145,7 @@ class RawConnection:
             return 0
 
     def _receive(self) -> bool:
-        """Receive what there is; False if, after all, there is nothing yet."""
+        """Receive the available bytes; return False if there are none yet."""
         try:
             chunk = self.socket.recv(65536)
         except NOT_NOW:
@@ -138,7 +157,7 @@ class RawConnection:
         return True
 
     def _wait_for_more(self, deadline: float) -> bool:
-        """Read something; False where the connection has ended."""
+        """Read more bytes; return False at the end of the connection."""
         if not self.ended:
             with selectors.DefaultSelector() as selector:
                 selector.register(self.socket, selectors.EVENT_READ)
@@ -156,7 +175,7 @@ class RawConnection:
         return response
 
     def read_frame(self, timeout: float = PATIENCE_SECONDS) -> Frame | None:
-        """Read one frame; None where the connection ends instead."""
+        """Read one frame; return None if the connection ends instead."""
         deadline = time.monotonic() + timeout
         while (taken := self.incoming.frame()) is None:
             if not self._wait_for_more(deadline):
@@ -164,7 +183,7 @@ class RawConnection:
         return taken
 
     def read_event(self, timeout: float = PATIENCE_SECONDS) -> Event:
-        """Read the next text message, which is one JSON object."""
+        """Read the next text message, which must be one JSON object."""
         deadline = time.monotonic() + timeout
         while True:
             taken = self.read_frame(remaining(deadline))
@@ -190,7 +209,7 @@ class RawConnection:
         return taken.payload
 
     def read_close(self, timeout: float = PATIENCE_SECONDS) -> int | None:
-        """Read on to the close frame, and give its code."""
+        """Read up to the close frame, and return its code."""
         deadline = time.monotonic() + timeout
         while (taken := self.read_frame(remaining(deadline))) is not None:
             if taken.opcode == CLOSE:
@@ -198,19 +217,19 @@ class RawConnection:
         raise AssertionError("the connection ended without a close frame")
 
     def read_end(self, timeout: float = PATIENCE_SECONDS) -> None:
-        """Read on until the server has ended the TCP connection."""
+        """Read until the server has ended the TCP connection."""
         deadline = time.monotonic() + timeout
         while self._wait_for_more(deadline):
             pass
 
     def say_goodbye(self) -> None:
-        """Close as a good client does, and see the server close too."""
+        """Close with 1000, and wait for the server's close and end."""
         self.push(close())
         assert self.read_close() == 1000
         self.read_end()
 
     def upgrade(self, path: str = "/ws", *fields: bytes) -> Response:
-        """Become a WebSocket."""
+        """Upgrade to a WebSocket."""
         self.push(head(path.encode(), plus=fields))
         response = self.read_response()
         assert response.status == 101, f"not upgraded: {response}"
@@ -230,7 +249,7 @@ class RawConnection:
 def joined(
     address: Address, name: str, *, receive_buffer_bytes: int | None = None
 ) -> RawConnection:
-    """Give a connection that has joined the chat as ``name``."""
+    """Return a connection that has joined as ``name``."""
     connection = RawConnection(address, receive_buffer_bytes=receive_buffer_bytes)
     connection.upgrade()
     connection.join(name)

@@ -22,13 +22,11 @@ def _program(kind: str) -> str:
 
 @define(eq=False)
 class Redis(Daemon):
-    """A Redis server without persistence. It is empty after each start.
+    """A Redis server without persistence, which is empty after each start.
 
     Attributes:
-        folder: Where its files are.
-        port: Where it listens.
-        options: Further options, e.g. ``--requirepass hush``; they hold from the next start.
-        password: The password that `run` gives; empty for none.
+        options: More options for the next start, e.g. ``--requirepass hush``.
+        password: The password for `run`, if any.
     """
 
     folder: Path

@@ -46,12 +46,7 @@ def plain_head(target: bytes, *, method: bytes = b"GET", plus: tuple[bytes, ...]
 
 
 def take_response(buffer: bytearray, *, body: bool = True) -> Response | None:
-    """Remove and return the first response in the buffer; None while it is incomplete.
-
-    Args:
-        buffer: Bytes from the server.
-        body: Whether the response has a body; False for HEAD.
-    """
+    """Remove and return the first response in the buffer, once it is whole."""
     end = buffer.find(b"\r\n\r\n")
     if end < 0:
         return None

@@ -44,13 +44,7 @@ def token(
     header: Mapping[str, Any] | bytes | None = None,
     sign: Sign | None = None,
 ) -> str:
-    """Return a token; by default with HS256.
-
-    Args:
-        claims: Its claims; bytes need not be JSON.
-        header: Replaces the usual header.
-        sign: Makes the signature; by default with `SECRET`.
-    """
+    """Return a token, by default signed with `SECRET`; bytes may be invalid claims or headers."""
     parts = [header or {"alg": "HS256", "typ": "JWT"}, claims]
     coded = [
         part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode()
@@ -83,13 +77,11 @@ def rsa_key(bits: int = 2048) -> RSAPrivateKey:
 
 def public_pem(key: Any) -> bytes:  # noqa: ANN401 - any private key
     """Return the public key in PEM."""
-    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    assert isinstance(pem, bytes)
+    pem: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return pem
 
 
 def private_pem(key: Any) -> bytes:  # noqa: ANN401 - any private key
     """Return the private key in PEM."""
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    assert isinstance(pem, bytes)
+    pem: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return pem

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 
 from tests.support.frames import CLOSE, PING, PONG, TEXT, frame, text
-from tests.support.incoming import Incoming
+from tests.support.raw import Incoming
 from tests.support.requests import head
 
 JOINING_AT_ONCE = 100
