@@ -18,8 +18,6 @@ class Modelled:
     """A running model, which serves one connection at a time.
 
     Attributes:
-        url: Its WebSocket.
-        model: Decides the answers.
         close_code: Returns, for a client's message, the code to close with instead of an answer.
         is_mute: Whether it sends nothing.
         received: The messages of each connection.

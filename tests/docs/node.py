@@ -18,11 +18,9 @@ DRIVER = Path(__file__).with_name("driver.mjs")
 
 @define(eq=False)
 class NodeClient:
-    """A running client.
+    """A running client, which prints one report in each line.
 
     Attributes:
-        process: Its process, which prints one report in each line.
-        events: The events that it passed on, in order.
         stored: The `seq` of each acknowledged message by its text, in order.
         refused: The reason of each refusal by the text.
         waits: The shortened timers that it started, in milliseconds.
@@ -72,15 +70,7 @@ def node_client(
     texts: tuple[str, ...] = (),
     shortened: dict[int, int] | None = None,
 ) -> Iterator[NodeClient]:
-    """Run a client in the block.
-
-    Args:
-        folder: A place for its module.
-        url: The WebSocket of the server.
-        name: The user.
-        texts: The messages that it sends, all at once.
-        shortened: Timers in milliseconds, and their duration in this run.
-    """
+    """Run a client in the block; it sends the texts at once, and shortens these timers (ms)."""
     module = folder / "chat-client.mjs"
     module.write_text(code_block("how-to/write-a-client.md", "javascript"), encoding="utf-8")
     task = {"url": url, "name": name, "texts": texts, "shortened": shortened or {}}

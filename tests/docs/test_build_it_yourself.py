@@ -137,7 +137,7 @@ def test_the_echo_sends_messages_back_and_ends_a_silent_connection(tmp_path: Pat
             while not has_ended(silent):
                 client.send("hello")
                 assert client.recv(20) == "hello"
-            # It has been connected for longer, and stays: it is not silent.
+            # An older connection that is not silent stays.
             client.send("still here")
             assert client.recv(20) == "still here"
         with dial(step.url) as later:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +21,9 @@ from .pages import code_block
 
 TEXTS = tuple(f"text {number}" for number in range(8))
 
+Run = Callable[..., NodeClient]
+"""Runs a client of the model that sends some texts, until the end of the test."""
+
 DELAYS = {500: 5, 1000: 10, 2000: 20}
 """The first delays before it reconnects, each the shortest possible, and their time in a test."""
 
@@ -29,6 +32,14 @@ DELAYS = {500: 5, 1000: 10, 2000: 20}
 def server() -> Iterator[Modelled]:
     with modelled() as it:
         yield it
+
+
+@pytest.fixture
+def run(server: Modelled, tmp_path: Path) -> Iterator[Run]:
+    with ExitStack() as stack:
+        yield lambda *texts, shortened=None: stack.enter_context(
+            node_client(tmp_path, server.url, texts=texts, shortened=shortened or DELAYS)
+        )
 
 
 def stored(server: Modelled) -> list[str]:
@@ -46,14 +57,7 @@ def resets(client: NodeClient) -> list[bool]:
 
 @define
 class Closing:
-    """Closes the connection at the first messages of a type.
-
-    Attributes:
-        kind: The type.
-        code: The close code.
-        count: How many messages.
-        meanwhile: Called before the client can reconnect.
-    """
+    """Closes the connection at the first messages of a type, after a call of `meanwhile`."""
 
     kind: str
     code: int
@@ -61,7 +65,6 @@ class Closing:
     meanwhile: Callable[[], object] = lambda: None
 
     def __call__(self, message: Message) -> int | None:
-        """Return the code, or None to serve the message."""
         if message["type"] != self.kind or not self.count:
             return None
         self.count -= 1
@@ -69,18 +72,16 @@ class Closing:
         return self.code
 
 
-def test_it_repeats_a_passing_refusal_before_later_messages(
-    server: Modelled, tmp_path: Path
-) -> None:
+def test_it_repeats_a_passing_refusal_before_later_messages(server: Modelled, run: Run) -> None:
     codes = ("rate_limited", "rate_limited", "unavailable")
     server.model.refuses.extend({"code": code, "retryAfterMs": 50} for code in codes)
-    with node_client(tmp_path, server.url, texts=TEXTS) as client:
-        client.until(lambda: len(client.stored) == len(TEXTS))
+    client = run(*TEXTS)
+    client.until(lambda: len(client.stored) == len(TEXTS))
     assert stored(server) == list(TEXTS)
     assert tuple(client.stored) == TEXTS
 
 
-def test_it_respects_the_rate_across_a_reconnect(server: Modelled, tmp_path: Path) -> None:
+def test_it_respects_the_rate_across_a_reconnect(server: Modelled, run: Run) -> None:
     burst, rate = 5, 50
     server.model.limits.update(burst=burst, ratePerSecond=rate)
     texts = tuple(map(str, range(16)))
@@ -93,92 +94,90 @@ def test_it_respects_the_rate_across_a_reconnect(server: Modelled, tmp_path: Pat
         return closing(message)
 
     server.close_code = note
-    with node_client(tmp_path, server.url, texts=texts, shortened=DELAYS) as client:
-        client.until(lambda: len(client.stored) == len(texts))
+    client = run(*texts)
+    client.until(lambda: len(client.stored) == len(texts))
     assert arrivals[-1] - arrivals[0] >= (len(arrivals) - burst) / rate
 
 
-def test_it_sends_unanswered_messages_again_in_order(server: Modelled, tmp_path: Path) -> None:
+def test_it_sends_unanswered_messages_again_in_order(server: Modelled, run: Run) -> None:
     server.close_code = Closing("message", 1001)
-    with node_client(tmp_path, server.url, texts=TEXTS, shortened=DELAYS) as client:
-        client.until(lambda: len(client.stored) == len(TEXTS))
+    client = run(*TEXTS)
+    client.until(lambda: len(client.stored) == len(TEXTS))
     assert [message["message"] for message in server.received[-1][1:]] == list(TEXTS)
 
 
 def test_it_never_sends_a_message_that_would_close_the_connection(
-    server: Modelled, tmp_path: Path
+    server: Modelled, run: Run
 ) -> None:
-    with node_client(tmp_path, server.url, texts=("x" * 70_000, "short")) as client:
-        client.until(lambda: bool(client.stored))
+    client = run("x" * 70_000, "short")
+    client.until(lambda: bool(client.stored))
     assert list(client.refused.values()) == ["too_large"]
     assert stored(server) == ["short"]
 
 
-def test_it_reports_a_final_refusal(server: Modelled, tmp_path: Path) -> None:
+def test_it_reports_a_final_refusal(server: Modelled, run: Run) -> None:
     server.model.refuses.append({"code": "forbidden"})
-    with node_client(tmp_path, server.url, texts=("one", "two")) as client:
-        client.until(lambda: bool(client.stored))
+    client = run("one", "two")
+    client.until(lambda: bool(client.stored))
     assert client.refused == {"one": "forbidden: no"}
 
 
 @pytest.mark.parametrize(("code", "waits"), [(1001, [500, 500, 500]), (4005, [500, 1000, 2000])])
 def test_its_delay_grows_despite_joining_only_after_4005(
-    server: Modelled, tmp_path: Path, code: int, waits: list[int]
+    server: Modelled, run: Run, code: int, waits: list[int]
 ) -> None:
     server.close_code = Closing("message", code, 3)
-    with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
-        client.until(lambda: bool(client.stored))
+    client = run("one")
+    client.until(lambda: bool(client.stored))
     assert client.waits == waits
 
 
 @pytest.mark.parametrize("code", [4500, 4501, 4504])
-def test_it_ends_after_a_final_close_code(server: Modelled, tmp_path: Path, code: int) -> None:
+def test_it_ends_after_a_final_close_code(server: Modelled, run: Run, code: int) -> None:
     server.close_code = Closing("hello", code)
-    with node_client(tmp_path, server.url) as client:
-        client.until(lambda: bool(client.ends))
+    client = run()
+    client.until(lambda: bool(client.ends))
     assert client.ends[0][0] == code
 
 
-def test_it_pages_through_more_events_than_a_joined_contains(
-    server: Modelled, tmp_path: Path
-) -> None:
+def test_it_pages_through_more_events_than_a_joined_contains(server: Modelled, run: Run) -> None:
     server.model.newest, server.model.resume = 5, 3
     server.model.limits["ratePerSecond"] = 0
     server.model.send_message("general", "before")
     server.close_code = Closing("message", 1001, meanwhile=lambda: add_events(server, 250))
-    with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
-        client.until(lambda: len(client.seqs()) == 252)
+    client = run("one")
+    client.until(lambda: len(client.seqs()) == 252)
     assert client.seqs() == list(range(1, 253))
     assert resets(client) == [True, False]
 
 
-def test_it_skips_events_that_the_server_has_forgotten(server: Modelled, tmp_path: Path) -> None:
+def test_it_skips_events_that_the_server_has_forgotten(server: Modelled, run: Run) -> None:
     server.model.newest, server.model.resume, server.model.keep = 5, 3, 10
     server.model.send_message("general", "before")
     server.close_code = Closing("message", 1001, meanwhile=lambda: add_events(server, 30))
-    with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
-        client.until(lambda: 31 in client.seqs())
+    client = run("one")
+    client.until(lambda: 31 in client.seqs())
     assert client.seqs()[:11] == [1, *range(22, 32)]
 
 
-def test_it_starts_again_with_another_history(server: Modelled, tmp_path: Path) -> None:
+def test_it_starts_again_with_another_history(server: Modelled, run: Run) -> None:
     add_events(server, 5)
     server.close_code = Closing("message", 1001, meanwhile=server.model.begin_anew)
-    with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
-        client.until(lambda: "one" in client.messages())
+    client = run("one")
+    client.until(lambda: "one" in client.messages())
     assert client.seqs() == [1, 2, 3, 4, 5, 1]
     assert resets(client) == [True, True]
 
 
-def test_it_abandons_a_silent_connection(server: Modelled, tmp_path: Path) -> None:
+def test_it_abandons_a_silent_connection(server: Modelled, run: Run) -> None:
     def mute(message: Message) -> int | None:
         server.is_mute = message["type"] == "message" and len(server.received) == 1
         return None
 
     server.close_code = mute
     shortened = {**DELAYS, 150_000: 300}
-    with node_client(tmp_path, server.url, texts=("one",), shortened=shortened) as client:
-        client.until(lambda: bool(client.stored))
+    client = run("one", shortened=shortened)
+    client.until(lambda: bool(client.stored))
     assert len(server.received) == 2
 
 

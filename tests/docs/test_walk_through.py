@@ -18,17 +18,8 @@ from .commands import Block, command_blocks
 from .pages import DOCS
 
 PAGES = (
-    "install",
-    "tls",
-    "nginx",
-    "several-nodes",
-    "invite-your-team",
-    "tokens",
-    "upgrade",
-    "backup",
-    "monitor",
-    "limits",
-    "troubleshoot",
+    *("install", "tls", "nginx", "several-nodes", "invite-your-team", "tokens", "upgrade"),
+    *("backup", "monitor", "limits", "troubleshoot"),
 )
 """In the order of a reader who goes through all of them."""
 

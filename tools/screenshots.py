@@ -1,6 +1,6 @@
 """Take the pictures of the README and the docs, from a conversation on the real server.
 
-Run it from the root of the checkout: ``python -m tests.e2e.screenshots [FOLDER]``.
+Run it from the root of the checkout: ``python -m tools.screenshots [FOLDER]``.
 """
 
 import sys
