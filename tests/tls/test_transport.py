@@ -24,17 +24,20 @@ Client = trio.SSLStream[trio.SocketStream]
 
 
 @asynccontextmanager
-async def bare_ends(
-    context: ssl.SSLContext | None = None,
+async def ends(
+    context: ssl.SSLContext | None = None, *, are_ready: bool = True
 ) -> AsyncIterator[tuple[Client, TlsTransport]]:
-    """Yield a client and our end, before the handshake."""
+    """Yield a client and our end, after the handshake or before it."""
     theirs, ours = socket.socketpair()
     ours.setblocking(False)  # noqa: FBT003 - the stdlib has it so
     tcp = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
     client = trio.SSLStream(tcp, context or client_context(), server_hostname="localhost")
+    server = TlsTransport(ours, server_context(), trio.lowlevel.checkpoint)
     with trio.fail_after(TIMEOUT_SECONDS), ours:
         async with tcp:
-            yield client, TlsTransport(ours, server_context(), trio.lowlevel.checkpoint)
+            if are_ready:
+                await shake_hands(client, server)
+            yield client, server
 
 
 async def shake_hands(client: Client, server: TlsTransport) -> None:
@@ -44,25 +47,20 @@ async def shake_hands(client: Client, server: TlsTransport) -> None:
 
 
 @asynccontextmanager
-async def ends(
-    context: ssl.SSLContext | None = None,
-) -> AsyncIterator[tuple[Client, TlsTransport]]:
-    """Yield a client and our end, after the handshake."""
-    async with bare_ends(context) as (client, server):
-        await shake_hands(client, server)
-        yield client, server
-
-
-@asynccontextmanager
-async def bare_peer(
+async def by_hand(
     wait_for_turn: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+    *,
+    are_ready: bool = True,
 ) -> AsyncIterator[tuple[TlsPeer, TlsTransport]]:
-    """Yield a client driven by hand and our end, before the handshake."""
+    """Yield a client driven by hand and our end, after the handshake or before it."""
     theirs, ours = socket.socketpair()
     with ours, theirs, trio.fail_after(TIMEOUT_SECONDS):
         for end in (ours, theirs):
             end.setblocking(False)  # noqa: FBT003 - the stdlib has it so
-        yield TlsPeer(theirs), TlsTransport(ours, server_context(), wait_for_turn)
+        peer, server = TlsPeer(theirs), TlsTransport(ours, server_context(), wait_for_turn)
+        if are_ready:
+            await greet(peer, server)
+        yield peer, server
 
 
 async def greet(peer: TlsPeer, server: TlsTransport) -> None:
@@ -71,14 +69,6 @@ async def greet(peer: TlsPeer, server: TlsTransport) -> None:
         nursery.start_soon(server.do_handshake)
         while not peer.shake_hands():
             await trio.lowlevel.checkpoint()
-
-
-@asynccontextmanager
-async def ready_peer() -> AsyncIterator[tuple[TlsPeer, TlsTransport]]:
-    """Yield a client driven by hand and our end, after the handshake."""
-    async with bare_peer() as (peer, server):
-        await greet(peer, server)
-        yield peer, server
 
 
 async def until_over(peer: TlsPeer, is_over: Callable[[], bool]) -> bytes:
@@ -134,7 +124,7 @@ async def test_both_tls_versions_work_without_compression_and_select_http_1_1(
 
 
 async def test_bytes_that_are_not_tls_break_the_stream() -> None:
-    async with bare_ends() as (client, server):
+    async with ends(are_ready=False) as (client, server):
         await client.transport_stream.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         with pytest.raises(trio.BrokenResourceError):
             await server.receive_some()
@@ -142,7 +132,7 @@ async def test_bytes_that_are_not_tls_break_the_stream() -> None:
 
 
 async def test_the_handshake_waits_for_a_client_that_reads_nothing() -> None:
-    async with bare_peer() as (peer, server):
+    async with by_hand(are_ready=False) as (peer, server):
         peer.shake_hands()  # sends the first message
         fill(server)
         async with trio.open_nursery() as nursery:
@@ -160,7 +150,7 @@ async def test_each_step_of_a_handshake_waits_for_its_turn() -> None:
         waiting.append(gates[len(waiting)])
         await waiting[-1].wait()
 
-    async with bare_peer(wait) as (peer, server), trio.open_nursery() as nursery:
+    async with by_hand(wait, are_ready=False) as (peer, server), trio.open_nursery() as nursery:
         nursery.start_soon(server.do_handshake)
         await trio.testing.wait_all_tasks_blocked()
         assert not waiting  # a silent client needs no turn
@@ -188,7 +178,7 @@ async def test_the_last_handshake_message_is_acknowledged_at_once() -> None:
 
 
 async def test_a_cancelled_handshake_can_continue() -> None:
-    async with bare_ends() as (client, server):
+    async with ends(are_ready=False) as (client, server):
         with trio.CancelScope() as scope:
             scope.cancel()
             await server.receive_some()
@@ -196,7 +186,7 @@ async def test_a_cancelled_handshake_can_continue() -> None:
 
 
 async def test_nothing_can_be_sent_before_the_handshake() -> None:
-    async with bare_ends() as (_, server):
+    async with ends(are_ready=False) as (_, server):
         with pytest.raises(trio.BrokenResourceError):
             await server.send_all(b"x")
 
@@ -299,7 +289,7 @@ async def test_an_early_reset_breaks_the_stream() -> None:
 
 
 async def test_the_transport_reports_descriptor_and_pending_bytes() -> None:
-    async with ready_peer() as (peer, server):
+    async with by_hand() as (peer, server):
         assert server.fileno() == server.socket.fileno()
         with pytest.raises(BlockingIOError):
             server.receive(99)
@@ -311,7 +301,7 @@ async def test_the_transport_reports_descriptor_and_pending_bytes() -> None:
 
 
 async def test_write_joins_parts_and_splits_a_large_one() -> None:
-    async with ready_peer() as (peer, server):
+    async with by_hand() as (peer, server):
         server.limit_send_buffer(1 << 20)
         assert await server.write([b"one", memoryview(b"two")]) == 6
         assert peer.recv() == b"onetwo"
@@ -324,7 +314,7 @@ async def test_write_joins_parts_and_splits_a_large_one() -> None:
 @asynccontextmanager
 async def owing() -> AsyncIterator[tuple[TlsPeer, TlsTransport]]:
     """Yield a ready pair whose server owes a part of its only piece."""
-    async with ready_peer() as (peer, server):
+    async with by_hand() as (peer, server):
         server.limit_send_buffer(1)
         with pytest.raises(Owed):
             await server.write([b"x" * PIECE_BYTES])
@@ -363,7 +353,7 @@ async def test_linger_sleeps_despite_buffered_records() -> None:
         def before_task_step(self, task: trio.lowlevel.Task) -> None:
             steps.append(task.name)
 
-    async with ready_peer() as (peer, server), trio.open_nursery() as nursery:
+    async with by_hand() as (peer, server), trio.open_nursery() as nursery:
         peer.send(b"one", b"two", b"three")
         assert await server.receive_some(3) == b"one"
         trio.lowlevel.add_instrument(Steps())

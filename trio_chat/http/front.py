@@ -1,9 +1,11 @@
 """Answers HTTP on a connection, until it ends or becomes a WebSocket.
 
+Before this comes `accept`; after it, for an upgrade, `trio_chat.websocket.endpoint`.
+
 The front takes each head within its limits and parses it once (`request`), then answers it
-(`routes`). It checks an upgrade to a WebSocket (`upgrade`, `access`), admits it, and passes it on
-with the 101 that the connection sends. The server reads no request body: after a request with a
-body it answers and closes the connection.
+(`routes`). It checks an upgrade (`upgrade`, `access`), admits it, and passes it on with the 101
+that the connection sends. It reads no body: after a request with one it answers and closes the
+connection.
 """
 
 from collections.abc import Callable, Collection, Mapping
