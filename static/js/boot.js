@@ -1,12 +1,22 @@
 /**
- * Repairs a page that loaded only in part: the server, or a proxy before it, may answer 429 or 5xx for
- * some files, and browsers do not retry.
+ * Serves the page until its modules run, and repairs a page that loaded only in part: the server, or a
+ * proxy before it, may answer 429 or 5xx for some files, and browsers do not retry.
  *
  * This classic script at the head of the page runs before the browser reports a failure. The last module
  * to run, `chat.js` or `echo.js`, removes `#loading`. If this file fails too, css/base.css shows the
- * text of `#loading` after some seconds.
+ * text of `#loading` after some seconds. A name that a person submits before the modules run stays in
+ * the history state, which survives a reload; `join.js` continues with it.
  */
 (() => {
+  // The texts of the page are in a module, messages.js.
+  const isGerman = navigator.language.startsWith("de");
+  const JOINING = isGerman ? "Beitritt läuft …" : "Joining…";
+  /** @param {number} seconds */
+  const failedText = (seconds) =>
+    isGerman
+      ? `Ein Teil dieser Seite wurde nicht geladen. Neuer Versuch in ${seconds} s …`
+      : `Part of this page failed to load. Retrying in ${seconds} s…`;
+
   const FIRST_DELAY_MS = 1_000;
   const LONGEST_DELAY_MS = 30_000;
   const TICK_MS = 250;
@@ -18,6 +28,17 @@
   document.addEventListener("error", ({ target }) => {
     if (target instanceof HTMLLinkElement && target.rel === "stylesheet") reloadStyle(target);
     else if (target instanceof HTMLScriptElement) reloadPage();
+  }, true);
+
+  document.addEventListener("submit", (event) => {
+    const isPageReady = document.querySelector("#loading") === null;
+    if (isPageReady || !(event.target instanceof HTMLFormElement)) return;
+    event.preventDefault();
+    const name = event.target.querySelector("input")?.value.trim();
+    if (event.target.id !== "join-form" || !name) return;
+    history.replaceState({ ...history.state, submittedName: name }, "");
+    const button = event.target.querySelector("button");
+    if (button !== null) button.textContent = JOINING;
   }, true);
 
   globalThis.addEventListener("load", () => {
@@ -52,7 +73,7 @@
     const until = performance.now() + delayMs(attempts);
     const tick = async () => {
       const leftMs = until - performance.now();
-      show(`Part of this page failed to load. Retrying in ${Math.max(1, Math.ceil(leftMs / 1000))} s…`);
+      show(failedText(Math.max(1, Math.ceil(leftMs / 1000))));
       if (leftMs > 0) setTimeout(tick, TICK_MS);
       else if (await isServerUp()) {
         saveFailures(attempts + 1);

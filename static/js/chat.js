@@ -189,4 +189,4 @@ else if (login !== null) {
   endLogin();
   joinForm.reopen(t("login.invalid"));
 } else if (tab !== null) join(tab.name);
-else if (await requiresToken(url)) joinForm.askForLink();
+else if (!joinForm.resume() && (await requiresToken(url))) joinForm.askForLink();

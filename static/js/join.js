@@ -12,6 +12,8 @@ export class JoinForm {
   #error;
   #button;
   #hint;
+  /** The name submitted before this module ran. */
+  #submittedName;
 
   /**
    * @param {HTMLFormElement} form
@@ -23,7 +25,9 @@ export class JoinForm {
     this.#error = find("#join-error", HTMLElement, form);
     this.#button = find("button", HTMLButtonElement, form);
     this.#hint = find("#join-hint", HTMLElement, form);
-    this.#name.value = storedName();
+    this.#submittedName = takeSubmittedName();
+    // The person may have typed before this module ran.
+    this.#name.value ||= storedName();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit(onJoin);
@@ -64,6 +68,18 @@ export class JoinForm {
     this.#hint.textContent = t("login.sets-name");
   }
 
+  /**
+   * Continue with a name submitted before this module ran.
+   *
+   * @returns {boolean} False if nobody has submitted one.
+   */
+  resume() {
+    if (this.#submittedName === "") return false;
+    this.#name.value = this.#submittedName;
+    this.#form.requestSubmit();
+    return true;
+  }
+
   /** The login has ended, so the person can choose a name again. */
   release() {
     this.#name.readOnly = false;
@@ -85,4 +101,11 @@ export class JoinForm {
     if (!this.#name.readOnly) storeName(name);
     onJoin(name);
   }
+}
+
+/** @returns {string} The name that js/boot.js kept, or an empty text. A later reload does not see it. */
+function takeSubmittedName() {
+  const { submittedName = "", ...state } = history.state ?? {};
+  if (submittedName !== "") history.replaceState(state, "");
+  return String(submittedName);
 }

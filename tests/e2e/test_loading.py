@@ -87,6 +87,24 @@ def test_a_text_appears_by_itself_if_no_script_runs(open_chat: OpenChat) -> None
     expect(line).to_be_visible()
 
 
+def test_a_name_submitted_before_the_scripts_run_joins_once_they_do(open_chat: OpenChat) -> None:
+    is_failing = True
+
+    def answer(route: Route) -> None:
+        if is_failing:
+            route.fulfill(status=503, body="")
+        else:
+            route.continue_()
+
+    ann = open_chat(prepare=lambda page: page.route(re.compile(r"/page/chat\.js$"), answer))
+    ann.name_field.fill("ann")
+    ann.name_field.press("Enter")
+    expect(ann.page.locator("#join-button")).to_have_text("Joining…")
+    is_failing = False
+    ann.expect_connected()
+    expect(ann.own_name).to_have_text("ann")
+
+
 LOADED = """() => performance.getEntries()
   .filter(({ entryType }) => ["navigation", "resource"].includes(entryType))
   .map(({ name, transferSize }) => [new URL(name).pathname, transferSize])"""
