@@ -1,5 +1,5 @@
 # ruff: noqa: ARG001 - a clock works by being requested
-"""A store that holds another history: what a client is shown of it, and when."""
+"""Clients of a store that holds another history, or none at the moment."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ ROOM = "general"
 
 
 async def renew(talk: Talk, epoch: str, cut: int = 0) -> Pending:
-    """Be admitted again by the hub, which asks by itself."""
+    """Admit the client again, as the hub does by itself."""
     join = Join(talk.conversation, ROOM, talk.conversation._name, is_renewal=True)
     pending = Pending(join, cut, epoch)
     talk.conversation.admit(pending)
@@ -30,55 +30,40 @@ async def renew(talk: Talk, epoch: str, cut: int = 0) -> Pending:
 
 @asynccontextmanager
 async def entered(store: MemoryStore, first: str) -> AsyncIterator[Talk]:
-    """A client that is in, and has been shown all there is."""
+    """A client that has received the history."""
     with Stage(store=store).talk() as talk:
         await talk.enter(first, cut=store._rooms[ROOM].head)
         talk.sent()
         yield talk
 
 
-async def test_version_2_receives_joined_for_a_new_history() -> None:
+@pytest.mark.parametrize("first", [hello(), "ann"])
+async def test_client_receives_the_new_history(first: str) -> None:
     store = await filled(2)
-    async with entered(store, hello()) as talk:
+    async with entered(store, first) as talk:
         store._rooms[ROOM].epoch = "e2"
         await renew(talk, "e2", cut=2)
-        (joined,) = talk.sent()
-        assert joined["type"] == "joined"
-        assert (joined["epoch"], joined["recovered"], joined["head"]) == ("e2", False, 2)
-        assert seqs(joined["history"]) == [1, 2]
-        assert "ref" not in joined
-
-
-async def test_plain_client_receives_the_new_history() -> None:
-    store = await filled(2)
-    async with entered(store, "ann") as talk:
-        store._rooms[ROOM].epoch = "e2"
-        await renew(talk, "e2", cut=2)
-        (history,) = talk.sent()
-        assert history["type"] == "history"
-        assert [event["message"] for event in history["history"]] == ["0", "1"]
-
-
-async def test_page_of_a_new_history_comes_after_its_joined(autojump_clock: MockClock) -> None:
-    store = await filled(2)
-    with Stage(store=store).talk() as talk:
-        await talk.say(hello())
-        store._rooms[ROOM].epoch = "e2"
-        pending = await talk.be_admitted(cut=2)
-        assert pending.is_discarded
-        assert not pending.activated
-        assert talk.take_request() == pending.join  # once more
+        (answer,) = talk.sent()
+        assert seqs(answer["history"]) == [1, 2]
+        if first == "ann":
+            assert answer["type"] == "history"
+        else:
+            assert (answer["type"], answer["epoch"], answer["head"]) == ("joined", "e2", 2)
+            assert not answer["recovered"]
+            assert "ref" not in answer
 
 
 @pytest.mark.parametrize("since", [{}, {"since": 1, "epoch": "e1"}])
-async def test_resume_never_mixes_two_histories(
+async def test_client_never_receives_two_histories_for_one_subscription(
     autojump_clock: MockClock, since: dict[str, object]
 ) -> None:
     store = await filled(2)
     store._rooms[ROOM].epoch = "e2"
     with Stage(store=store).talk() as talk:
         pending = await talk.enter(hello(rooms={ROOM: since}), cut=2)
+        assert pending.is_discarded
         assert not pending.activated
+        assert talk.take_request() == pending.join  # once more
 
 
 async def test_client_that_leaves_does_not_join_again(autojump_clock: MockClock) -> None:

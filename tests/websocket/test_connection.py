@@ -1,11 +1,13 @@
 """A connection from the upgrade on."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from websockets.frames import Opcode
 from websockets.utils import accept_key
 
 from tests.websocket.scene import connected
-from tests.websocket.wire import KEY, fragments, frame, text, texts
+from tests.websocket.wire import KEY, Client, fragments, frame, text, texts
 from trio_chat.protocol.encodings import text_frame
 from trio_chat.websocket.connection import ABNORMAL
 
@@ -45,19 +47,16 @@ async def test_received_bytes_include_those_after_the_upgrade() -> None:
         assert scene.sample("received_bytes_total") == len(early + late)
 
 
-async def test_vanished_client_leaves_and_its_socket_closes() -> None:
-    async with connected() as scene:
-        await scene.client.close()
-        assert await scene.wait_ended() == ABNORMAL
-        assert scene.notes.left >= 1
-
-
-async def test_reset_ends_the_connection() -> None:
+@pytest.mark.parametrize("vanish", [Client.close, Client.reset])
+async def test_vanished_client_leaves_and_its_socket_closes(
+    vanish: Callable[[Client], Awaitable[None]],
+) -> None:
     async with connected() as scene:
         await scene.client.send(text("one"), frame(Opcode.TEXT, b"half")[:-2])
         await scene.notes.hear(1)
-        await scene.client.reset()
+        await vanish(scene.client)
         assert await scene.wait_ended() == ABNORMAL
+        assert scene.notes.left >= 1
 
 
 async def test_trio_websocket_starts_with_the_first_unusual_frame() -> None:

@@ -148,11 +148,3 @@ async def test_thousands_of_timers_leave_others_a_turn(autojump_clock: MockClock
             await trio.lowlevel.checkpoint()
         # 16 slices; Trio runs tasks in any order, so this one misses some of them.
         assert len(seen) > 5
-
-
-async def test_wheel_without_timers_waits(autojump_clock: MockClock) -> None:
-    patient = Patient(every=1e9)
-    async with attended(patient):
-        await trio.sleep(80_000)
-        assert autojump_clock.current_time() == 80_000
-    assert patient.calls == [0]
