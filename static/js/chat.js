@@ -7,13 +7,16 @@ import { socketUrl } from "./client/connection.js";
 import { CurrentSession } from "./client/current.js";
 import { DEFAULT_ROOM, MAX_ROOMS } from "./client/wire.js";
 import { find } from "./dom.js";
+import { Drafts } from "./drafts.js";
 import { Drawer } from "./drawer.js";
 import { explainClose, explainError } from "./explain.js";
 import { JoinForm } from "./join.js";
+import { mayLeave, warnOfUnsent } from "./leaving.js";
 import { followNewLinks, forgetLogin, takeLogin } from "./login.js";
 import { fillTexts, language, t } from "./messages.js";
 import { RoomList } from "./roomlist.js";
 import { RoomView } from "./roomview.js";
+import { SentIds } from "./sentids.js";
 import { Status } from "./status.js";
 import * as storage from "./storage.js";
 import { showUnread } from "./unread.js";
@@ -34,6 +37,8 @@ fillTexts(document);
 let login = takeLogin();
 
 const sessions = new CurrentSession();
+/** The half-written texts of the user. @type {Drafts | null} */
+let drafts = null;
 let current = "";
 /** @param {string} name */
 const isSelf = (name) => sessions.session?.isSelf(name) ?? false;
@@ -44,13 +49,19 @@ const view = new RoomView(isSelf, countUnread);
 const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);
 const roomList = new RoomList(find("#rooms", HTMLElement), {
   onOpen: openRoom,
-  onLeave: (name) => sessions.session?.leaveRoom(name),
+  onLeave: async (name) => {
+    if (await mayLeave(countUnsent(name))) leaveRoom(name);
+  },
 });
 
-find("#leave", HTMLButtonElement).addEventListener("click", () => {
-  sessions.session?.leave();
+find("#leave", HTMLButtonElement).addEventListener("click", async () => {
+  if (!(await mayLeave(countUnsent())) || sessions.session === null) return;
+  drafts?.clear();
+  sessions.session.leave();
+  showRoomInAddress(DEFAULT_ROOM);
   leaveChat("");
 });
+for (const event of ["pagehide", "visibilitychange"]) globalThis.addEventListener(event, () => drafts?.flush());
 followNewLinks(takeNewLogin);
 globalThis.addEventListener("hashchange", () => {
   if (sessions.session !== null && roomInAddress() !== "") openRoom(roomInAddress());
@@ -65,10 +76,12 @@ function join(name) {
   }
   const tab = storage.storedTab();
   const first = roomInAddress() || tab?.room || "";
-  const wanted = new Set([first, ...storage.storedRooms()].filter(Boolean));
+  const wanted = new Set([first, ...storage.storedRooms(name)].filter(Boolean));
   const rooms = wanted.size > 0 ? [...wanted].slice(0, MAX_ROOMS) : [DEFAULT_ROOM];
   const unsent = storage.storedRequests(name);
-  const user = { name, device: storage.deviceSecret(), token: login?.token ?? "", rooms, unsent };
+  const sent = new SentIds(name);
+  const user = { name, device: storage.deviceSecret(), token: login?.token ?? "", rooms, unsent, sent };
+  drafts = new Drafts(name);
   const session = sessions.start(url, user, {
     onState: changeState,
     onRoom: (room, part) => {
@@ -76,7 +89,10 @@ function join(name) {
       countUnread();
     },
     onRoomLost: loseRoom,
-    onUnsent: (requests) => storage.storeRequests(name, requests),
+    onUnsent: (requests) => {
+      storage.storeRequests(name, requests);
+      warnOfUnsent(requests.length > 0);
+    },
     onError: (error) => view.showError(explainError(error)),
     onTokenExpiring: (isExpiring) => {
       loginBar.hidden = !isExpiring;
@@ -86,6 +102,7 @@ function join(name) {
       leaveChat(error === null ? explainClose(code, reason) : explainError(error));
     },
   });
+  warnOfUnsent(unsent.length > 0);
   current = rooms[0];
   // After a reload, show the chat at once. A newcomer sees it once the server has accepted them.
   if (tab !== null) enterChat();
@@ -110,22 +127,42 @@ function enterChat() {
 /** @param {string} name */
 function openRoom(name) {
   const { session } = sessions;
-  if (session === null) return;
+  if (session === null || drafts === null) return;
   current = name;
   session.joinRoom(name);
-  storage.storeRoom(name);
+  storage.storeRoom(session.name, name);
   storage.storeTab({ name: session.name, room: name });
   showRoomInAddress(name);
   for (const drawer of drawers) drawer.close();
   const room = session.rooms.get(name);
-  if (room !== undefined) view.open(session, room);
+  if (room !== undefined) view.open(session, room, drafts);
   countUnread();
 }
 
-/** @param {string} name */
-function loseRoom(name) {
-  storage.forgetRoom(name);
-  view.forget(name);
+/** @param {string} name The person asked to leave it. */
+function leaveRoom(name) {
+  sessions.session?.leaveRoom(name);
+  drafts?.forget(name);
+}
+
+/**
+ * @param {string} [room] Counts this room only.
+ * @returns {number} The number of texts that leaving would discard.
+ */
+function countUnsent(room) {
+  const requests = sessions.session?.requests ?? [];
+  const texts = requests.filter((one) => one.type !== "delete" && (room === undefined || one.room === room));
+  return texts.length + (drafts?.count(room) ?? 0);
+}
+
+/**
+ * @param {string} name
+ * @param {import("./client/outbox.js").Request[]} dropped What the person wrote there becomes a draft.
+ */
+function loseRoom(name, dropped) {
+  storage.forgetRoom(sessions.session?.name ?? "", name);
+  const texts = dropped.map(({ message = "" }) => message);
+  drafts?.setText(name, [...texts, drafts.text(name)].filter(Boolean).join("\n"));
   const [next = DEFAULT_ROOM] = sessions.session?.rooms.keys() ?? [];
   if (name === current) openRoom(next);
   else countUnread();
@@ -165,7 +202,12 @@ function endLogin() {
 /** @param {string} why Empty if the user left. */
 function leaveChat(why) {
   sessions.end();
+  drafts?.flush();
+  drafts = null;
+  warnOfUnsent(false);
   storage.storeTab(null);
+  // A modal dialog on a hidden page would make the join form inert.
+  for (const dialog of chatPage.querySelectorAll("dialog")) dialog.close();
   noticeBar.hidden = true;
   loginBar.hidden = true;
   chatPage.hidden = true;

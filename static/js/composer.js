@@ -18,6 +18,7 @@ export class Composer {
    * @param {object} listener
    * @param {(text: string) => void} listener.onSend
    * @param {() => void} listener.onUp The user pressed the up arrow in the empty field.
+   * @param {(text: string) => void} listener.onChanged The user changed the text.
    * @param {() => void} listener.onTyped The user typed, and the field has text.
    * @param {() => void} listener.onEnded The user sent or deleted the text, or left the field.
    */
@@ -66,6 +67,7 @@ export class Composer {
 
   #typed() {
     this.#review();
+    this.#listener.onChanged(this.#text.value);
     if (this.#text.value === "") this.#listener.onEnded();
     else this.#listener.onTyped();
   }

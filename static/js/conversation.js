@@ -18,7 +18,7 @@ export class Conversation {
    * @param {import("./scroll.js").FollowingScroll} scroll
    * @param {(action: string, line: Line, text?: string) => void} onAction What the reader wants to do
    *   with a message: `edit` (with the new text), `delete`, or for a failed one `retry`, `rewrite`,
-   *   `discard`.
+   *   `discard`. `editing` brings the half-made edit after each change.
    */
   constructor(list, scroll, onAction) {
     this.#list = list;
@@ -56,6 +56,18 @@ export class Conversation {
     this.#list.replaceChildren();
     this.#rows.clear();
     this.#newest = 0;
+  }
+
+  /**
+   * Continue half-made edits.
+   *
+   * @param {[id: string, text: string][]} edits
+   */
+  resumeEdits(edits) {
+    for (const [id, text] of edits) {
+      const row = this.#editable().find(({ line }) => line.id === id);
+      if (row !== undefined) this.#edit(row, text);
+    }
   }
 
   /** Edit the last message that the user may edit, if any. */
@@ -141,9 +153,16 @@ export class Conversation {
     next.focus();
   }
 
-  /** @param {MessageRow} row */
-  #edit(row) {
-    row.edit((text) => this.#onAction("edit", row.line, text ?? undefined));
+  /**
+   * @param {MessageRow} row
+   * @param {string} [half] A half-made edit to continue.
+   */
+  #edit(row, half) {
+    row.edit(
+      (text) => this.#onAction("edit", row.line, text ?? undefined),
+      (text) => this.#onAction("editing", row.line, text),
+      half,
+    );
     this.#scroll.follow();
   }
 }

@@ -9,10 +9,11 @@ import { make, makeButton } from "./dom.js";
  *
  * @param {string} text The present text.
  * @param {(text: string | null) => void} onDone Gets the new text; null for no change.
- * @returns {{form: HTMLFormElement, field: HTMLTextAreaElement}} The caller puts the form on the page,
- *   and removes it.
+ * @param {(text: string) => void} onChanged The user changed the text.
+ * @returns {{form: HTMLFormElement, field: HTMLTextAreaElement, resume: (text: string) => void}} The
+ *   caller puts the form on the page, and removes it. `resume` continues with a half-made edit.
  */
-export function makeEditor(text, onDone) {
+export function makeEditor(text, onDone, onChanged) {
   const form = make("form", "editor");
   const field = make("textarea", "");
   field.ariaLabel = "Edit message";
@@ -25,7 +26,10 @@ export function makeEditor(text, onDone) {
     save.disabled = field.value.trim() === "" || codePoints(field.value) > MESSAGE_CHARS;
     fitHeight(field);
   };
-  field.addEventListener("input", review);
+  field.addEventListener("input", () => {
+    review();
+    onChanged(field.value);
+  });
   field.addEventListener("focus", review);
   field.addEventListener("keydown", (event) => {
     if (isComposing(event)) return;
@@ -43,5 +47,9 @@ export function makeEditor(text, onDone) {
     onDone(field.value.trim() === text ? null : field.value);
   });
   form.append(field, save, cancel);
-  return { form, field };
+  const resume = (/** @type {string} */ half) => {
+    field.value = half;
+    review();
+  };
+  return { form, field, resume };
 }

@@ -23,6 +23,7 @@ const NOTICES = new Map([
  * @property {number} [seq] Of a stored event.
  * @property {string} [username] The author of a message.
  * @property {boolean} [isOwn]
+ * @property {boolean} [mayEdit] The server lets the reader edit and delete it.
  * @property {boolean} [isContinued] The line above is a message of the same group.
  * @property {boolean} [isEdited]
  * @property {boolean} [isDeleted]
@@ -37,6 +38,7 @@ const NOTICES = new Map([
  * @typedef {object} Reader
  * @property {string} name
  * @property {(name: string) => boolean} isSelf
+ * @property {(entry: import("./client/timeline.js").Entry) => boolean} mayEdit
  * @property {number} newFrom Messages above this `seq` were new when the reader opened the room; 0 for
  *   no mark.
  */
@@ -54,7 +56,7 @@ export function linesOf(room, requests, reader) {
   const seenUpTo = Math.max(0, ...readers.map(({ seq }) => seq));
   const lines = room.timeline.entries.map((entry) =>
     entry.type === "message"
-      ? messageLine(entry, changes.get(entry.id), seenUpTo, reader.isSelf)
+      ? messageLine(entry, changes.get(entry.id), seenUpTo, reader)
       : noticeLine(entry),
   );
   addReaders(lines, readers);
@@ -69,15 +71,16 @@ export function linesOf(room, requests, reader) {
  * @param {import("./client/timeline.js").Entry} entry
  * @param {import("./client/outbox.js").Request | undefined} change An unanswered edit or delete.
  * @param {number} seenUpTo
- * @param {(name: string) => boolean} isSelf
+ * @param {Reader} reader
  * @returns {Line}
  */
-function messageLine(entry, change, seenUpTo, isSelf) {
+function messageLine(entry, change, seenUpTo, { isSelf, mayEdit }) {
   const { id, seq, username = "", message, ts, time, ref, isEdited, isDeleted } = entry;
   const isOwn = isSelf(username);
   /** @type {Line} */
   const line = { key: ref ?? id, kind: "message", id, seq, username, text: message, ts, time, isOwn, isEdited, isDeleted };
   if (!isOwn || isDeleted) return line;
+  line.mayEdit = mayEdit(entry);
   line.state = seq <= seenUpTo ? "seen" : "sent";
   return change === undefined ? line : withChange(line, change);
 }

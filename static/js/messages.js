@@ -30,6 +30,19 @@ const TEXTS = {
   "join.name-brace": ["A name cannot begin with “{”.", "Ein Name kann nicht mit „{“ beginnen."],
   "join.leave": ["Leave", "Verlassen"],
 
+  "leave.question": [
+    {
+      one: "A text of yours is not sent yet. Leave and discard it?",
+      other: "{count} of your texts are not sent yet. Leave and discard them?",
+    },
+    {
+      one: "Ein Text von dir ist noch nicht gesendet. Verlassen und verwerfen?",
+      other: "{count} deiner Texte sind noch nicht gesendet. Verlassen und verwerfen?",
+    },
+  ],
+  "leave.stay": ["Stay", "Bleiben"],
+  "leave.discard": ["Discard and leave", "Verwerfen und verlassen"],
+
   // --- login links ------------------------------------------------------------------------------------
   "login.sets-name": ["Your login sets your name.", "Deine Anmeldung legt deinen Namen fest."],
   "login.required": [

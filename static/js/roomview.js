@@ -8,12 +8,12 @@ import { find } from "./dom.js";
 import { linesOf } from "./lines.js";
 import { People } from "./people.js";
 import { FollowingScroll } from "./scroll.js";
-import { storedDrafts, storeDrafts } from "./storage.js";
 import { typingLine } from "./typing.js";
 
 /** @typedef {import("./client/session.js").Session} Session */
 /** @typedef {import("./client/room.js").Room} Room */
-/** @typedef {{session: Session, room: Room}} Open */
+/** @typedef {import("./drafts.js").Drafts} Drafts */
+/** @typedef {{session: Session, room: Room, drafts: Drafts}} Open */
 
 /** The most entries of the open room while its reader is at the end: a tab may stay open for weeks. */
 const MAX_ENTRIES = 1_000;
@@ -27,8 +27,6 @@ export class RoomView {
   /** Messages above this `seq` were new when the user opened the room; null until the room is known.
    *  @type {number | null} */
   #newFrom = null;
-  /** The unsent texts of the other rooms. */
-  #drafts = storedDrafts();
   #wasReading = true;
   #roomName = find("#room-name", HTMLElement);
   #typingLine = find("#typing", HTMLElement);
@@ -41,6 +39,7 @@ export class RoomView {
   #ownTyping = new OwnTyping((isTyping) => this.#open?.session.sendTyping(this.#open.room, isTyping));
   #composer = new Composer(find("#composer", HTMLFormElement), {
     onSend: (text) => this.#sendMessage(text),
+    onChanged: (text) => this.#open?.drafts.setText(this.#open.room.name, text),
     onTyped: () => this.#open?.room.isJoined && this.#ownTyping.pressed(),
     onEnded: () => this.#ownTyping.ended(),
     onUp: () => this.#conversation.editLast(),
@@ -55,10 +54,6 @@ export class RoomView {
     this.#onRead = onRead;
     this.#people = new People(find("#chat", HTMLElement), isSelf);
     for (const kind of ["focus", "blur"]) globalThis.addEventListener(kind, () => this.#attentionChanged());
-    globalThis.addEventListener("pagehide", () => {
-      this.#keepDraft();
-      storeDrafts(this.#drafts);
-    });
     document.addEventListener("visibilitychange", () => this.#attentionChanged());
     find("#error-close", HTMLButtonElement).addEventListener("click", () => this.showError(""));
   }
@@ -68,14 +63,14 @@ export class RoomView {
    *
    * @param {Session} session
    * @param {Room} room One of the session's rooms.
+   * @param {Drafts} drafts The user's half-written texts.
    */
-  open(session, room) {
+  open(session, room, drafts) {
     this.#ownTyping.ended();
-    this.#keepDraft();
-    this.#open = { session, room };
+    this.#open = { session, room, drafts };
     this.#newFrom = null;
     this.#roomName.textContent = room.name;
-    this.#composer.text = this.#drafts.get(room.name) ?? "";
+    this.#composer.text = drafts.text(room.name);
     this.showError("");
     this.#conversation.clear();
     for (const part of /** @type {const} */ (["messages", "people", "typing"])) this.update(room, part);
@@ -85,16 +80,8 @@ export class RoomView {
   /** The user has left the chat. */
   close() {
     this.#open = null;
-    this.#drafts.clear();
-    storeDrafts(this.#drafts);
     this.#composer.text = "";
     this.#conversation.clear();
-  }
-
-  /** @param {string} name A room that the user has left. */
-  forget(name) {
-    if (this.#open?.room.name === name) this.#composer.text = "";
-    this.#drafts.delete(name);
   }
 
   /** @param {boolean} isConnected */
@@ -125,14 +112,16 @@ export class RoomView {
   }
 
   /** @param {Open} open */
-  #showMessages({ session, room }) {
+  #showMessages({ session, room, drafts }) {
     if (this.#scroll.isAtEnd) room.timeline.trim(MAX_ENTRIES);
     const isFirst = this.#newFrom === null;
     if (isFirst && room.isKnown) this.#newFrom = room.unread > 0 ? room.read : 0;
-    const reader = { name: session.name, isSelf: this.#isSelf, newFrom: this.#newFrom ?? 0 };
+    const mayEdit = session.mayEdit.bind(session);
+    const reader = { name: session.name, isSelf: this.#isSelf, mayEdit, newFrom: this.#newFrom ?? 0 };
     const lines = linesOf(room, session.requests, reader);
     if (isFirst) this.#conversation.replace(lines);
     else this.#conversation.update(lines);
+    if (isFirst && room.isKnown) this.#conversation.resumeEdits(drafts.editsIn(room.name));
     this.#moved();
   }
 
@@ -169,6 +158,7 @@ export class RoomView {
   #sendMessage(text) {
     if (this.#open === null) return;
     this.showError("");
+    this.#open.drafts.setText(this.#open.room.name, "");
     this.#scroll.toEnd();
     this.#open.session.sendMessage(this.#open.room, text);
     this.#scroll.toEnd();
@@ -181,12 +171,15 @@ export class RoomView {
    */
   async #act(action, { id = "", ref = "", text: present }, text) {
     if (this.#open === null) return;
-    const { session, room } = this.#open;
+    const { session, room, drafts } = this.#open;
     if (action === "delete") {
       if (await confirmed(this.#confirm)) session.delete(room, id);
     } else if (action === "retry") {
       session.retry(room, ref);
+    } else if (action === "editing") {
+      drafts.setEdit(room.name, id, text ?? null);
     } else if (action === "edit") {
+      drafts.setEdit(room.name, id, null);
       if (text !== undefined) session.edit(room, id, text);
       this.#composer.focus();
     } else {
@@ -199,14 +192,8 @@ export class RoomView {
   #rewrite(text) {
     const present = this.#composer.text;
     this.#composer.text = present === "" ? text : `${text}\n${present}`;
+    this.#open?.drafts.setText(this.#open.room.name, this.#composer.text);
     this.#composer.focus();
-  }
-
-  #keepDraft() {
-    if (this.#open === null) return;
-    const { name } = this.#open.room;
-    if (this.#composer.text === "") this.#drafts.delete(name);
-    else this.#drafts.set(name, this.#composer.text);
   }
 }
 

@@ -79,17 +79,26 @@ export class MessageRow {
     if (JSON.stringify(before) !== JSON.stringify(line)) this.#show(line);
   }
 
-  /** @param {(text: string | null) => void} onDone Called once, with null for no change. */
-  edit(onDone) {
+  /**
+   * @param {(text: string | null) => void} onDone Called once, with null for no change.
+   * @param {(text: string) => void} onChanged Gets the text after each change.
+   * @param {string} [half] A half-made edit to continue, without the focus.
+   */
+  edit(onDone, onChanged, half) {
     if (this.#editor !== null) return;
-    const { form, field } = makeEditor(this.#line.text, (text) => {
-      this.#endEditing();
-      onDone(text);
-    });
+    const { form, field, resume } = makeEditor(
+      this.#line.text,
+      (text) => {
+        this.#endEditing();
+        onDone(text);
+      },
+      onChanged,
+    );
     this.#editor = form;
     this.element.classList.add("editing");
     this.#bubble.append(form);
-    field.focus();
+    if (half === undefined) field.focus();
+    else resume(half);
   }
 
   /** @param {boolean} isStop Whether the Tab key reaches the actions. */
@@ -120,9 +129,9 @@ export class MessageRow {
   }
 
   /** @param {Line} line */
-  #showActions({ isOwn, id, isDeleted, ref, state }) {
+  #showActions({ mayEdit = false, id, isDeleted, ref, state }) {
     const isPending = ref !== undefined && state !== "sent" && state !== "seen";
-    const mayChange = isOwn && id !== undefined && !isDeleted && !isPending;
+    const mayChange = mayEdit && id !== undefined && !isDeleted && !isPending;
     if (mayChange === this.#actions.childElementCount > 0) return;
     const buttons = mayChange ? [actionButton("edit", "Edit"), actionButton("delete", "Delete")] : [];
     this.#actions.replaceChildren(...buttons);

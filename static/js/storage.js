@@ -1,6 +1,7 @@
 /**
- * What the browser stores. For all tabs: the device secret, the last name and the rooms. For one tab,
- * so that it survives a reload: the name and the open room, drafts, and unsent requests.
+ * What the browser stores. For all tabs: the device secret and the last name, and for each user the
+ * rooms, the drafts, the ids of sent messages, and preferences. For one tab, so that it survives a
+ * reload: the name and the open room, and unsent requests.
  *
  * In a browser that forbids storage the page works, and a reload starts from nothing. A duplicated tab
  * has the same unsent requests with the same refs, so the server accepts each of them once.
@@ -12,10 +13,7 @@ import { MAX_ROOMS, roomName } from "./client/wire.js";
 
 const DEVICE = "trio-chat-device";
 const NAME = "trio-chat-name";
-const ROOMS = "trio-chat-rooms";
-const DRAFTS = "trio-chat-drafts";
 const TAB = "trio-chat-tab";
-const UNSENT = "trio-chat-unsent";
 
 /** @returns {string} The secret that identifies this browser to the server: 128 random bits. */
 export function deviceSecret() {
@@ -37,23 +35,32 @@ export function storeName(name) {
   save(() => localStorage, NAME, name);
 }
 
-/** @returns {string[]} The rooms that somebody joined in this browser and did not leave. */
-export function storedRooms() {
-  const names = load(() => localStorage, ROOMS);
+/**
+ * @param {string} user
+ * @returns {string[]} The rooms that the user joined in this browser and did not leave.
+ */
+export function storedRooms(user) {
+  const names = loadFor(user, "rooms");
   if (!Array.isArray(names)) return [];
   return names.filter((name) => typeof name === "string" && roomName(name) === name).slice(0, MAX_ROOMS);
 }
 
-/** @param {string} name */
-export function storeRoom(name) {
-  const names = storedRooms();
-  if (!names.includes(name)) save(() => localStorage, ROOMS, [...names, name]);
+/**
+ * @param {string} user
+ * @param {string} room
+ */
+export function storeRoom(user, room) {
+  const names = storedRooms(user);
+  if (!names.includes(room)) saveFor(user, "rooms", [...names, room]);
 }
 
-/** @param {string} name */
-export function forgetRoom(name) {
-  const names = storedRooms().filter((other) => other !== name);
-  save(() => localStorage, ROOMS, names);
+/**
+ * @param {string} user
+ * @param {string} room
+ */
+export function forgetRoom(user, room) {
+  const names = storedRooms(user).filter((other) => other !== room);
+  saveFor(user, "rooms", names);
 }
 
 /** @typedef {{name: string, room: string}} TabState The user of this tab, and the open room. */
@@ -69,34 +76,82 @@ export function storeTab(tab) {
   save(() => sessionStorage, TAB, tab);
 }
 
-/** @returns {Map<string, string>} The unsent texts of this tab, by the name of the room. */
-export function storedDrafts() {
-  /** @type {[string, unknown][]} */
-  const drafts = Object.entries(load(() => sessionStorage, DRAFTS) ?? {});
-  return new Map(drafts.filter(/** @returns {entry is [string, string]} */ (entry) => typeof entry[1] === "string"));
-}
-
-/** @param {Map<string, string>} drafts */
-export function storeDrafts(drafts) {
-  save(() => sessionStorage, DRAFTS, drafts.size > 0 ? Object.fromEntries(drafts) : null);
-}
-
 /**
- * @param {string} name
- * @returns {import("./client/outbox.js").Request[]} The unanswered requests of this user.
+ * @param {string} user
+ * @returns {import("./client/outbox.js").Request[]} The unanswered requests of this user in this tab.
  */
-export function storedRequests(name) {
-  const stored = load(() => sessionStorage, UNSENT);
-  const isOwn = typeof stored?.name === "string" && nameKey(stored.name) === nameKey(name);
-  return isOwn && Array.isArray(stored.requests) ? stored.requests : [];
+export function storedRequests(user) {
+  const requests = loadForTab(user, "unsent");
+  return Array.isArray(requests) ? requests : [];
 }
 
 /**
- * @param {string} name
+ * @param {string} user
  * @param {import("./client/outbox.js").Request[]} requests
  */
-export function storeRequests(name, requests) {
-  save(() => sessionStorage, UNSENT, requests.length > 0 ? { name, requests } : null);
+export function storeRequests(user, requests) {
+  saveForTab(user, "unsent", requests.length > 0 ? requests : null);
+}
+
+/**
+ * What the browser stores for a user, in all tabs. A second user of the browser has another value.
+ *
+ * @param {string} user
+ * @param {string} what
+ * @returns {any} Null for nothing. Another program may have written it, so check its shape.
+ */
+export function loadFor(user, what) {
+  return load(() => localStorage, keyOf(user, what));
+}
+
+/**
+ * @param {string} user
+ * @param {string} what
+ * @param {unknown} value Null removes it.
+ * @returns {boolean} False if the browser stores nothing.
+ */
+export function saveFor(user, what, value) {
+  return save(() => localStorage, keyOf(user, what), value);
+}
+
+/**
+ * As `loadFor`, in this tab only. It survives a reload, and it goes with the tab.
+ *
+ * @param {string} user
+ * @param {string} what
+ * @returns {any}
+ */
+export function loadForTab(user, what) {
+  return load(() => sessionStorage, keyOf(user, what));
+}
+
+/**
+ * @param {string} user
+ * @param {string} what
+ * @param {unknown} value Null removes it.
+ * @returns {boolean} False if the browser stores nothing.
+ */
+export function saveForTab(user, what, value) {
+  return save(() => sessionStorage, keyOf(user, what), value);
+}
+
+/**
+ * @param {string} user
+ * @param {string} what
+ * @param {() => void} onChange Called when another tab has stored another value.
+ */
+export function onStored(user, what, onChange) {
+  globalThis.addEventListener("storage", ({ key }) => {
+    if (key === keyOf(user, what)) onChange();
+  });
+}
+
+/**
+ * @param {string} user
+ * @param {string} what
+ */
+function keyOf(user, what) {
+  return `trio-chat-${what}:${nameKey(user)}`;
 }
 
 /**
@@ -116,12 +171,15 @@ function load(storage, key) {
  * @param {() => Storage} storage
  * @param {string} key
  * @param {unknown} value Null removes it.
+ * @returns {boolean} False if the browser stores nothing.
  */
 function save(storage, key, value) {
   try {
     if (value === null) storage().removeItem(key);
     else storage().setItem(key, JSON.stringify(value));
+    return true;
   } catch (error) {
     console.warn("the browser does not store", key, error);
+    return false;
   }
 }

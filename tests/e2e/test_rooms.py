@@ -69,7 +69,7 @@ def test_the_browser_remembers_rooms_and_the_tab_its_name(
     tab = ChatWindow(ann.page.context.new_page(), server.page("/"))
     expect(tab.name_field).to_have_value("ann")
     tab.join("bob")
-    expect(tab.rooms).to_have_text(["general", "ops"])
+    expect(tab.rooms).to_have_text(["general"])
     ann.page.reload()
     ann.expect_connected()
     expect(ann.own_name).to_have_text(["ann"])
@@ -101,7 +101,7 @@ def test_a_room_that_cannot_be_joined_is_explained(open_chat: OpenChat) -> None:
 
 def test_nobody_is_in_more_than_50_rooms(open_chat: OpenChat) -> None:
     ann = open_chat().join("ann")
-    store = "names => localStorage.setItem('trio-chat-rooms', JSON.stringify(names))"
+    store = "names => localStorage.setItem('trio-chat-rooms:ann', JSON.stringify(names))"
     ann.page.evaluate(store, [f"r{number}" for number in range(60)])
     ann.page.reload()
     ann.expect_connected()
@@ -148,3 +148,54 @@ def test_each_room_keeps_its_draft_over_a_reload(open_chat: OpenChat) -> None:
     ann.field.press("Enter")
     expect(bob.others).to_have_text(["half"])
     expect(bob.notices.filter(has_text="ann has")).to_have_count(1)
+
+
+def test_no_half_written_text_is_lost_without_asking(open_chat: OpenChat) -> None:
+    line = Line()
+    ann = open_chat(prepare=line.prepare).join("ann")
+    ann.send("one")
+    ann.act("one", "Edit")
+    ann.editor.fill("one and a half")
+    ann.open_room("dev")
+    ann.field.fill("a draft")
+    ann.page.reload()
+    ann.expect_connected()
+    expect(ann.field).to_have_value("a draft")
+    ann.switch_to("general")
+    expect(ann.editor).to_have_value("one and a half")
+    asks = "() => !dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    assert not ann.page.evaluate(asks)
+    line.to_server = lambda message: message["type"] != "message"
+    ann.send("unanswered")
+    expect(ann.unsettled).to_have_count(1)
+    assert ann.page.evaluate(asks)
+    ann.leave()
+    expect(ann.page.get_by_text("3 of your texts are not sent yet.")).to_be_visible()
+    ann.page.get_by_role("button", name="Stay").click()
+    expect(ann.editor).to_have_value("one and a half")
+    ann.leave()
+    ann.page.get_by_role("button", name="Discard and leave").click()
+    line.restore()
+    ann.join("ann")
+    expect(ann.texts).to_have_text(["one"])
+    expect(ann.editor).to_have_count(0)
+
+
+def test_an_expired_token_leaves_the_draft(open_chat: OpenChat) -> None:
+    line = Line()
+    ann = open_chat(prepare=line.prepare).join("ann")
+    ann.field.fill("a draft")
+    line.cut(4010)
+    expect(ann.name_field).to_be_focused()
+    ann.join("ann")
+    expect(ann.field).to_have_value("a draft")
+
+
+def test_only_the_device_that_sent_a_message_offers_to_edit_it(open_chat: OpenChat) -> None:
+    ann, other = open_chat().join("ann"), open_chat().join("ann")
+    ann.send("from here")
+    for window, count in ((ann, 2), (other, 0)):
+        expect(window.own).to_have_text(["from here"])
+        expect(window.message("from here").locator(".actions button")).to_have_count(count)
+    ann.page.reload()
+    expect(ann.message("from here").locator(".actions button")).to_have_count(2)

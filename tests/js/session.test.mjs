@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeSocket, newest, wait, warnings } from "./support/browser.mjs";
 import {
-  acknowledge, enter, event, joined, reconnect, reject, reported, start, startIn, texts, welcome,
+  acknowledge, enter, event, joined, own, reconnect, reject, reported, start, startIn, texts, welcome,
 } from "./support/session.mjs";
 
 const lineTexts = (first, last) => Array.from({ length: last - first + 1 }, (_, at) => `line ${first + at}`);
@@ -188,4 +188,29 @@ test("the session has entered after the welcome, not after the handshake", () =>
   assert.deepEqual([session.isIn, reported.states.at(-1).name], [true, "open"]);
   newest().lose();
   assert.equal(session.isIn, false);
+});
+
+test("a message may be edited by the device that sent it", () => {
+  const { session, room } = startIn(event(1));
+  session.sendMessage(room, "hi");
+  acknowledge("id-2", 2);
+  newest().receive(own(2, "hi"), own(3, "of another device"));
+  assert.deepEqual(room.timeline.entries.map((entry) => session.mayEdit(entry)), [false, true, false]);
+});
+
+test("with a token the user may edit all own messages", () => {
+  const { session, room } = startIn(event(1), own(2, "of another device"));
+  assert.deepEqual(room.timeline.entries.map((entry) => session.mayEdit(entry)), [false, false]);
+  const proven = start({ token: "a.b.c" });
+  assert.deepEqual(room.timeline.entries.map((entry) => proven.mayEdit(entry)), [false, true]);
+});
+
+test("a room that cannot be joined any more gives back the unsent messages", () => {
+  const { session, room } = startIn(event(1));
+  newest().lose();
+  session.sendMessage(room, "unsent");
+  session.retryNow();
+  newest().open();
+  newest().receive(welcome, { type: "error", code: "forbidden", message: "not for you", room: "general" });
+  assert.deepEqual([reported.lost, reported.dropped], [["general"], ["unsent"]]);
 });

@@ -32,19 +32,20 @@ test("a tab keeps its name, and a new tab starts with the last one", () => {
 });
 
 test("rooms are stored until the user leaves them", () => {
-  for (const name of ["general", "dev", "dev"]) storage.storeRoom(name);
-  assert.deepEqual(storage.storedRooms(), ["general", "dev"]);
-  storage.forgetRoom("general");
-  assert.deepEqual(storage.storedRooms(), ["dev"]);
+  for (const name of ["general", "dev", "dev"]) storage.storeRoom("ann", name);
+  assert.deepEqual(storage.storedRooms("Ann"), ["general", "dev"]);
+  assert.deepEqual(storage.storedRooms("bob"), [], "another user of this browser has other rooms");
+  storage.forgetRoom("ann", "general");
+  assert.deepEqual(storage.storedRooms("ann"), ["dev"]);
 });
 
 test("invalid rooms and rooms above the maximum are dropped", () => {
   const names = [5, "No Room", ...Array.from({ length: 60 }, (_, at) => `r${at}`)];
-  localStorage.setItem("trio-chat-rooms", JSON.stringify(names));
-  assert.equal(storage.storedRooms().length, 50);
-  assert.equal(storage.storedRooms()[0], "r0");
-  localStorage.setItem("trio-chat-rooms", "{");
-  assert.deepEqual(storage.storedRooms(), []);
+  localStorage.setItem("trio-chat-rooms:ann", JSON.stringify(names));
+  assert.equal(storage.storedRooms("ann").length, 50);
+  assert.equal(storage.storedRooms("ann")[0], "r0");
+  localStorage.setItem("trio-chat-rooms:ann", "{");
+  assert.deepEqual(storage.storedRooms("ann"), []);
 });
 
 test("a tab stores its user and the open room", () => {
@@ -57,29 +58,20 @@ test("a tab stores its user and the open room", () => {
   assert.equal(storage.storedTab(), null);
 });
 
-test("drafts are stored by room; values that are not text are dropped", () => {
-  storage.storeDrafts(new Map([["dev", "half"]]));
-  assert.deepEqual([...storage.storedDrafts()], [["dev", "half"]]);
-  sessionStorage.setItem("trio-chat-drafts", '{"dev":5}');
-  assert.deepEqual([...storage.storedDrafts()], []);
-  storage.storeDrafts(new Map());
-  assert.equal(sessionStorage.getItem("trio-chat-drafts"), null);
-});
-
 test("unsent requests belong to their user, in any spelling of the name", () => {
   storage.storeRequests("ann", [request]);
   assert.deepEqual(storage.storedRequests("ANN"), [request]);
   assert.deepEqual(storage.storedRequests("bob"), []);
   storage.storeRequests("ann", []);
-  assert.equal(sessionStorage.getItem("trio-chat-unsent"), null);
+  assert.equal(sessionStorage.getItem("trio-chat-unsent:ann"), null);
 });
 
 test("a browser that forbids storage works without it", () => {
   localStorage.isForbidden = true;
   sessionStorage.isForbidden = true;
-  storage.storeRoom("dev");
+  storage.storeRoom("ann", "dev");
   assert.match(warnings[0], /does not store trio-chat-rooms/);
-  assert.deepEqual(storage.storedRooms(), []);
+  assert.deepEqual(storage.storedRooms("ann"), []);
   assert.equal(storage.storedName(), "");
   login.forgetLogin();
   goTo(`/#token=${token("ann")}`);

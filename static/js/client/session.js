@@ -27,6 +27,8 @@ const RETRY_AFTER_MS = 1_000;
  * @property {string} [token] Proves the name; empty for none.
  * @property {string[]} rooms The rooms to join.
  * @property {import("./outbox.js").Request[]} [unsent] The requests to send again.
+ * @property {{has: (id: string) => boolean, add: (id: string) => void}} [sent] The ids of the messages
+ *   that this device has sent, from before a reload too.
  *
  * @typedef {object} ServerError
  * @property {string} code See docs/reference/wire.md, "Error codes".
@@ -40,7 +42,8 @@ const RETRY_AFTER_MS = 1_000;
  * @typedef {object} SessionListener
  * @property {(state: import("./connection.js").ConnectionState) => void} onState `open` means joined.
  * @property {(room: Room, part: Part) => void} onRoom A part of a room changed.
- * @property {(name: string) => void} onRoomLost The user left a room, or cannot join it.
+ * @property {(name: string, dropped: import("./outbox.js").Request[]) => void} onRoomLost The user left
+ *   a room, or cannot join it; with the unanswered requests that it takes along.
  * @property {(requests: import("./outbox.js").Request[]) => void} onUnsent Stores the requests.
  * @property {(error: ServerError) => void} onError The server rejected a request.
  * @property {(isExpiring: boolean) => void} onTokenExpiring The token expires soon; or no longer does.
@@ -61,6 +64,8 @@ export class Session {
   /** The ref of the probe without an answer. */
   #probeRef = "";
   #eventAt = 0;
+  /** @type {NonNullable<User["sent"]>} */
+  #sent;
   /** The last error of this connection. @type {ServerError | null} */
   #lastError = null;
   /** In the order of joining. @type {Map<string, Room>} */
@@ -81,6 +86,7 @@ export class Session {
     this.#user = user;
     this.#name = user.name;
     this.#listener = listener;
+    this.#sent = user.sent ?? new Set();
     for (const name of user.rooms) this.rooms.set(name, new Room(name, this.isSelf));
     this.#outbox = new Outbox(
       {
@@ -109,6 +115,17 @@ export class Session {
   /** Whether the server has accepted the user, on the present connection. */
   get isIn() {
     return this.#isIn;
+  }
+
+  /**
+   * Whether the server lets the user edit and delete a message: with a token any own one, without one
+   * those of this device.
+   *
+   * @param {{id?: string, username?: string}} message
+   */
+  mayEdit({ id = "", username = "" }) {
+    if (!this.isSelf(username)) return false;
+    return (this.#user.token ?? "") !== "" || this.#sent.has(id);
   }
 
   /** The requests without an answer, oldest first. */
@@ -418,6 +435,7 @@ export class Session {
     this.#pending.delete(ref);
     if (command?.type === "auth") this.#listener.onTokenExpiring(false);
     const request = this.#outbox.acknowledge(ref);
+    if (request?.type === "message") this.#sent.add(id);
     if (request === undefined || room === undefined) return;
     room.acknowledge(request, id, seq);
     this.#listener.onRoom(room, "messages");
@@ -454,8 +472,9 @@ export class Session {
   /** @param {string} name */
   #drop(name) {
     this.rooms.delete(name);
+    const dropped = this.#outbox.requests.filter(({ room }) => room === name);
     this.#outbox.discard(({ room }) => room === name);
-    this.#listener.onRoomLost(name);
+    this.#listener.onRoomLost(name, dropped);
   }
 
   /** @param {string} name */

@@ -135,6 +135,9 @@ let page = new EventTarget();
 /** The browser reports an event such as `online`. */
 export const report = (type) => page.dispatchEvent(new Event(type));
 
+/** Another tab has stored a value. */
+export const reportStored = (key) => page.dispatchEvent(Object.assign(new Event("storage"), { key }));
+
 const define = (name, value) => Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 
 performance.now = () => now;

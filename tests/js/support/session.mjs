@@ -12,14 +12,17 @@ const isSelf = (name) => name === "ann";
 export const reported = {};
 
 beforeEach(() => {
-  Object.assign(reported, { lost: [], errors: [], unsent: [], refused: [], expiring: [], states: [], parts: [] });
+  Object.assign(reported, { lost: [], dropped: [], errors: [], unsent: [], refused: [], expiring: [], states: [], parts: [] });
 });
 
 /** Reports to `reported`. */
 export const listener = {
   onState: (state) => reported.states.push(state),
   onRoom: ({ name }, part) => reported.parts.push(`${name} ${part}`),
-  onRoomLost: (name) => reported.lost.push(name),
+  onRoomLost: (name, dropped) => {
+    reported.lost.push(name);
+    reported.dropped.push(...dropped.map(({ message }) => message));
+  },
   onUnsent: (requests) => {
     reported.unsent = structuredClone(requests);
   },
@@ -28,8 +31,8 @@ export const listener = {
   onRefused: ({ code, error }) => reported.refused.push([code, error?.message ?? ""]),
 };
 
-export function start({ unsent = [], rooms = ["general"] } = {}) {
-  const user = { name: "ann", device: "d-1", token: "", rooms, unsent };
+export function start({ unsent = [], rooms = ["general"], token = "" } = {}) {
+  const user = { name: "ann", device: "d-1", token, rooms, unsent };
   const session = new Session("ws://chat.test/ws", user, listener);
   session.join();
   return session;
@@ -101,7 +104,7 @@ export function reject(code, message, more = {}) {
 }
 
 export const lines = (session, newFrom = 0) =>
-  linesOf(session.rooms.get("general"), session.requests, { name: "ann", isSelf, newFrom });
+  linesOf(session.rooms.get("general"), session.requests, { name: "ann", isSelf, mayEdit: (entry) => session.mayEdit(entry), newFrom });
 
 /** The messages on the page. */
 export const messages = (session) => lines(session).filter(({ kind }) => kind === "message");
