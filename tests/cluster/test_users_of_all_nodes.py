@@ -314,7 +314,7 @@ async def test_a_room_without_members_here_closes(cluster: Cluster) -> None:
 
 
 async def test_a_paused_node_announces_users_who_did_not_return(cluster: Cluster) -> None:
-    cluster[0].scene.hub._rooms._empty._seconds = QUIET_SECONDS
+    cluster[0].scene.hub._rooms.empty._seconds = QUIET_SECONDS
     await cluster.leave(0, await cluster.join(0, "ann"), may_return=True)
     await cluster.wait(2 * QUIET_SECONDS, step=2 * QUIET_SECONDS)
     assert (await cluster.logged()).count("ann has left the chat") == 1

@@ -18,8 +18,8 @@ from tests.hub.scene import (
     types,
 )
 from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
-from trio_chat.hub.presence_notifier import LARGE_CHANGES_SECONDS
 from trio_chat.hub.subscription import Gap
+from trio_chat.hub.users import LARGE_CHANGES_SECONDS
 from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author

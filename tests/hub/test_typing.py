@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.hub.scene import Recorder, Scene, join, leave, say, stops, types
 from trio_chat.hub.ephemeral import TYPING_SECONDS, Throttle, Typing
-from trio_chat.hub.presence_notifier import LARGE_TYPING_SECONDS
+from trio_chat.hub.users import LARGE_TYPING_SECONDS
 
 KEYS = ["ann", "bob", "cid"]
 Steps = list[tuple[str, str, float]]

@@ -37,7 +37,7 @@ class SharedPresence(Presence):
 
     def quit(self, key: str) -> bool:
         """End the lease of this node; return whether another node has the user."""
-        self._away_until.pop(key, None)
+        self.away_until.pop(key, None)
         return self.lose(_HERE, key)
 
     def here(self) -> Iterator[tuple[str, Lease]]:
@@ -48,7 +48,7 @@ class SharedPresence(Presence):
 
     def renew(self, key: str, session: str) -> Lease:
         """Give a user of this node another session; return the new lease."""
-        user = self._users[key]
+        user = self.users[key]
         lease = self._leases[key][_HERE] = (session, user.name.shown)
         self._decide(user)
         return lease
@@ -60,10 +60,10 @@ class SharedPresence(Presence):
         lease = (session, name.shown)
         leases = self._leases.setdefault(name.key, {})
         leases[node] = lease
-        if name.key not in self._users:
+        if name.key not in self.users:
             self._add(name, session)
             return False
-        user = self._users[name.key]
+        user = self.users[name.key]
         self._decide(user)
         deciding = self.deciding_lease(name.key)
         if _HERE not in leases or leases[_HERE] == deciding:
@@ -76,7 +76,7 @@ class SharedPresence(Presence):
         leases = self._leases[key]
         del leases[node]
         if leases:
-            self._decide(self._users[key])
+            self._decide(self.users[key])
         return bool(leases)
 
     def other_nodes(self, key: str) -> Sequence[str]:
@@ -89,7 +89,7 @@ class SharedPresence(Presence):
 
     def deciding_lease(self, key: str) -> Lease:
         """Return the user's session and displayed name."""
-        user = self._users[key]
+        user = self.users[key]
         return user.session, user.name.shown
 
     def remove(self, key: str) -> User:

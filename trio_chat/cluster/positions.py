@@ -85,7 +85,8 @@ class Positions:
         if now >= self._compared_at + self._pause():
             self._compared_at = now
             self._has_missed = False
-            self._uncompared = list(self._rooms.with_members())
+            rooms = self._rooms.by_name.items()
+            self._uncompared = [name for name, room in rooms if room.users]
         some = self._uncompared[-_COMPARED_AT_ONCE:]
         names = [name for name in some if name in self._rooms]
         try:

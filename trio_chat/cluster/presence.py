@@ -138,7 +138,7 @@ class ClusterPresence(Users):
             session, shown = presence.deciding_lease(user.user)
             plan.news.append(UserJoined(user.room, user.user, shown, session))
             self.names.replace(Name(shown, user.user))
-        if presence.awaits(user.user):  # the user has returned to another node
+        if user.user in presence.away_until:  # the user has returned to another node
             self._quit(user.room, presence, user.user, plan)
         self._notify(user.room, presence, plan)
 

@@ -72,9 +72,11 @@ class Hub:
         empty_seconds = QUIET_SECONDS if store.commit_nowait is None else EMPTY_SECONDS
         self._rooms = Rooms(context, others, self.recent, empty_seconds)
         self.names = self._rooms.names
-        metrics = context.metrics
+        rooms, empty, metrics = self._rooms.by_name, self._rooms.empty, context.metrics
         metrics.watch_hub(
-            users=self.names.__len__, occupied=self._rooms.occupied, empty=self._rooms.empty
+            users=self.names.__len__,
+            occupied=lambda: len(rooms) - len(empty),
+            empty=empty.__len__,
         )
         self._turn_seconds = metrics.hub_turn_seconds
         settings = context.settings

@@ -5,12 +5,15 @@ other nodes.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 
 from attrs import define
 
 from trio_chat.hub.requests import Member
 from trio_chat.protocol.names import Name
+
+Changes = tuple[tuple[str, ...], tuple[str, ...]]
+"""The displayed names of users who are online and offline now."""
 
 
 @define
@@ -37,75 +40,52 @@ class Presence:
     """
 
     def __init__(self) -> None:
-        self._users: dict[str, User] = {}
-        self.users: Mapping[str, User] = self._users
-        """By key; read only."""
+        self.users: dict[str, User] = {}
+        """By key; only the presence changes it."""
         self._sorted: list[str] = []
         """Displayed names, always in order: each join of a large room needs the first ones."""
         self._by_shown: dict[str, Name] = {}
-        self._away_until: dict[str, float] = {}
+        self.away_until: dict[str, float] = {}
+        """Users without connections, and until when they may return."""
         self._online: dict[str, None] = {}
         self._offline: dict[str, None] = {}
 
     def __len__(self) -> int:
-        return len(self._users)
+        return len(self.users)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._users
+        return key in self.users
 
     def arrive(self, name: Name, session: str) -> bool:
         """Count one more connection of a user; return whether the user is new to this node.
 
         A user who is in the room already keeps the displayed name and the session.
         """
-        is_new = name.key not in self._users
+        is_new = name.key not in self.users
         if is_new:
             self._add(name, session)
-        self._users[name.key].connections += 1
-        self._away_until.pop(name.key, None)
+        self.users[name.key].connections += 1
+        self.away_until.pop(name.key, None)
         return is_new
 
     def depart(self, key: str) -> bool:
         """Count one connection less; return whether it was the user's last one to this node."""
-        user = self._users[key]
+        user = self.users[key]
         user.connections -= 1
         return not user.connections
 
     def remove(self, key: str) -> User:
         """Remove a user, and return the user as they were."""
-        user = self._users.pop(key)
-        self._away_until.pop(key, None)
+        user = self.users.pop(key)
+        self.away_until.pop(key, None)
         self._hide(user.name)
         return user
-
-    # --- users who may return --------------------------------------------------------------------
-
-    def wait_for(self, key: str, until: float) -> None:
-        """Let a user without connections return until then."""
-        self._away_until[key] = until
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether some user may return."""
-        return bool(self._away_until)
-
-    def awaits(self, key: str) -> bool:
-        """Return whether this user may return."""
-        return key in self._away_until
-
-    def overdue(self, now: float) -> Sequence[str]:
-        """Return the keys of users who have not returned in time."""
-        return [key for key, until in self._away_until.items() if now >= until]
 
     # --- the list --------------------------------------------------------------------------------
 
     def shown(self, key: str) -> str:
         """Return the displayed name of a user."""
-        return self._users[key].name.shown
-
-    def has_shown(self, shown: str) -> bool:
-        """Return whether a user is here under exactly this displayed name."""
-        return shown in self._by_shown
+        return self.users[key].name.shown
 
     def first(self, count: int) -> tuple[str, ...]:
         """Return the first displayed names by code point, at most this many."""
@@ -120,15 +100,24 @@ class Presence:
         """Whether the list differs from that of the last `take_changes`."""
         return bool(self._online or self._offline)
 
-    def take_changes(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def take_changes(self) -> Changes:
         """Return the displayed names that were added and removed since the last call."""
         changes = tuple(self._online), tuple(self._offline)
         self._online.clear()
         self._offline.clear()
         return changes
 
+    def changes_since(self, before: Collection[str], most: int) -> Changes:
+        """Return the displayed names added to and removed from an earlier list.
+
+        Only the first names, at most ``most``, count as added.
+        """
+        online = [shown for shown in self.first(most) if shown not in before]
+        offline = [shown for shown in before if shown not in self._by_shown]
+        return tuple(online), tuple(offline)
+
     def _add(self, name: Name, session: str) -> None:
-        self._users[name.key] = User(name, session)
+        self.users[name.key] = User(name, session)
         self._show(name)
 
     def _show(self, name: Name) -> None:

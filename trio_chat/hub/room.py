@@ -3,7 +3,7 @@
 A joining member is *pending* first: `trio_chat.hub.subscription` explains that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import attrs
 
@@ -44,7 +44,7 @@ class Room:
         self.is_behind = False
         """Whether the store may have more than `head`: members receive nothing until then."""
         self.presence = presence
-        self._most_names = most_names
+        self.most_names = most_names
         self.changes = Changes()
         self.typing = Typing()
         self.receipts = Receipts()
@@ -96,7 +96,7 @@ class Room:
         subscription = self._pending.pop(member, None)
         self._remove(member)
         if subscription is not None:
-            subscription.keep_last(last)
+            subscription.last = last
         elif last:
             member.offer(last, b"".join(last))
 
@@ -114,14 +114,6 @@ class Room:
     def has(self, member: Member) -> bool:
         """Return whether a member is active: it receives messages at once."""
         return member in self.members[member.encoding]
-
-    def changes_since(
-        self, before: Mapping[str, object]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the displayed names added to and removed from an earlier list."""
-        online = [shown for shown in self.presence.first(self._most_names) if shown not in before]
-        offline = [shown for shown in before if not self.presence.has_shown(shown)]
-        return tuple(online), tuple(offline)
 
     def _remove(self, member: Member) -> None:
         self.members[member.encoding].pop(member, None)

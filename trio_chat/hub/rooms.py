@@ -51,7 +51,7 @@ class Rooms:
         # Clients may make very many rooms in an hour: a tick looks at these only.
         self._restless: dict[Room, None] = {}
         """Rooms in which something may expire: a time to return, typing, a read marker."""
-        self._empty = EmptyRooms(empty_seconds)
+        self.empty = EmptyRooms(empty_seconds)
 
     def __contains__(self, name: str) -> bool:
         return name in self._rooms
@@ -59,29 +59,17 @@ class Rooms:
     def __getitem__(self, name: str) -> Room:
         return self._rooms[name]
 
-    def occupied(self) -> int:
-        """Count the rooms with members."""
-        return len(self._rooms) - len(self._empty)
-
-    def empty(self) -> int:
-        """Count the open rooms without members."""
-        return len(self._empty)
-
     def open(self, name: str, position: StreamPosition, now: float) -> None:
         """Open a room."""
         most_names = self._notifier.large_room_size
         room = self._rooms[name] = Room(name, position, self.users.list_of(name), most_names)
         self.recent.open(name, position.epoch, position.head)
-        self._empty.add(room, now)
+        self.empty.add(room, now)
 
     def lacks(self, room: Room, member: Member) -> bool:
         """Return whether a member of an open room has not left, but is not active nor pending."""
         is_in = room in self._of_member.get(member, ()) and self._rooms.get(room.name) is room
         return is_in and not room.has(member) and not room.is_pending(member)
-
-    def with_members(self) -> Sequence[str]:
-        """Return the names of the rooms that have members on this node."""
-        return [name for name, room in self._rooms.items() if room.users]
 
     def long_empty(self, now: float) -> Sequence[str]:
         """Return the names of rooms that have been empty for long, and in which nothing expires.
@@ -89,7 +77,7 @@ class Rooms:
         A process that was stopped finds both at once: a room that has long been empty, and the
         notice of a user who did not return to it.
         """
-        return [name for name in self._empty.due(now) if self._rooms[name] not in self._restless]
+        return [name for name in self.empty.due(now) if self._rooms[name] not in self._restless]
 
     def forget(self, name: str) -> None:
         """Close a room."""
@@ -97,7 +85,7 @@ class Rooms:
         self._rooms[name].changes.lose()
         del self._rooms[name]
         self.recent.close(name)
-        self._empty.discard(name)
+        self.empty.discard(name)
         self.users.forget(name)
 
     # --- deciding --------------------------------------------------------------------------------
@@ -165,12 +153,9 @@ class Rooms:
             self.recent.note_mark(mark)
             room = self._rooms[mark.room]
             news = HasRead(room.name, mark.user, mark.shown, mark.seq)
-            if mark.user in room.presence:
-                plan.news.append(news)
-                self.note_read(room, news, plan)
-            else:  # other nodes must receive the marker before they learn that the user has left
-                plan.news.insert(0, news)
-                self.note_read(room, news, plan)
+            # Other nodes must receive the marker before they learn that the user has left.
+            plan.news.insert(len(plan.news) if mark.user in room.presence else 0, news)
+            self.note_read(room, news, plan)
 
     def note_read(self, room: Room, read: HasRead, plan: Plan) -> None:
         """Note that the read marker of a user has grown."""
@@ -255,7 +240,7 @@ class Rooms:
             plan.turn_away(request, store_unavailable())
             return
         member, name = request.member, request.name
-        self._empty.discard(room.name)
+        self.empty.discard(room.name)
         is_announced = False
         if member not in room.users:
             is_announced = self.users.arrive(room, request, plan)
@@ -297,15 +282,16 @@ class Rooms:
         key = room.users.pop(member)
         room.lack_names.discard(member)
         if not room.users:
-            self._empty.add(room, plan.now)
+            self.empty.add(room, plan.now)
         if room.presence.depart(key):
             self.users.depart(room, key, plan, may_return=may_return)
-            if room.presence.is_awaited:
+            if room.presence.away_until:
                 self._restless[room] = None
 
     def _tick(self, plan: Plan) -> None:
         for room in tuple(self._restless):
-            for key in room.presence.overdue(plan.now):
+            away_until = room.presence.away_until
+            for key in [key for key, until in away_until.items() if until <= plan.now]:
                 if not self.departures.may_announce(room):
                     break
                 self.users.leave(room, key, plan)
@@ -314,7 +300,7 @@ class Rooms:
                 self._notifier.notify_typing(room, plan)
             if not room.receipts.is_quiet:
                 self._notifier.notify_read(room, plan)
-            if not room.presence.is_awaited and room.typing.is_quiet and room.receipts.is_quiet:
+            if not away_until and room.typing.is_quiet and room.receipts.is_quiet:
                 del self._restless[room]
 
 

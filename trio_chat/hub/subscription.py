@@ -119,7 +119,8 @@ class Subscription:
     _states: dict[tuple[type, str], bytes] = field(init=False, factory=dict)
     _read: dict[str, int] = field(init=False, factory=dict)
     _presence: Presence | PresenceChange | None = field(init=False, default=None)
-    _last: Sequence[bytes] = field(init=False, default=())
+    last: Sequence[bytes] = field(init=False, default=())
+    """Frames that the member receives in any case: that it has left the room."""
     _known_read: Mapping[str, int] = field(init=False, factory=dict)
     _was_activated: bool = field(init=False, default=False)
 
@@ -148,15 +149,11 @@ class Subscription:
         self._read.update(some.read)
         self._presence = some.presence or self._presence
 
-    def keep_last(self, frames: Sequence[bytes]) -> None:
-        """Keep frames that the member receives in any case: that it has left the room."""
-        self._last = frames
-
     def close(self) -> None:
-        """Keep nothing any more. The member still receives the frames of `keep_last`."""
+        """Keep nothing any more. The member still receives the frames of `last`."""
         self.is_over = True
         self._drop_events()
-        self._offer(self._last)
+        self._offer(self.last)
 
     # --- for the member's task -------------------------------------------------------------------
 
@@ -206,7 +203,7 @@ class Subscription:
         self.is_over = True
         states = [*self._states.values(), *self._presence_now()] if self._is_whole else ()
         self._was_activated = self._room.activate(self)
-        self._offer([*frames, *self._events, *states, *self._last])
+        self._offer([*frames, *self._events, *states, *self.last])
         self._drop_events()
         return None
 
@@ -219,9 +216,9 @@ class Subscription:
         """Yield the presence, if it changed meanwhile: all users, or changes to the list."""
         newest = self._presence
         if isinstance(newest, PresenceChange):
+            presence, count = self._room.presence, len(self._room.presence)
             before = dict.fromkeys(name.shown for name in self.members)
-            online, offline = self._room.changes_since(before)
-            count = len(self._room.presence)
+            online, offline = presence.changes_since(before, self._room.most_names)
             newest = PresenceChange(newest.room, online, offline, count, newest.ts)
             if not online and not offline and count == self.count:
                 return
