@@ -30,7 +30,7 @@ def tls(files: CertificateFiles) -> dict[str, str]:
 
 
 def certificate_of(client: Client) -> bytes:
-    """What the server has shown a client."""
+    """Return the certificate of the server."""
     assert isinstance(client.stream, trio.SSLStream)
     shown = client.stream.getpeercert(binary_form=True)
     assert isinstance(shown, bytes)
@@ -50,24 +50,13 @@ async def test_the_server_serves_everything_over_https(tls: dict[str, str]) -> N
         assert bytes((await echo.receive()).data) == b"x" * 60_000
 
 
-async def test_messages_sent_with_the_upgrade_are_served(
-    tls: dict[str, str],
-) -> None:
+async def test_messages_sent_with_the_upgrade_are_served(tls: dict[str, str]) -> None:
     texts = [f"{number:0200}" for number in range(100)]
     async with local_server(**tls) as home:
         echo = await home.dial()
         await echo.send(ECHO_HEAD, *map(text, texts))  # nothing makes the socket readable after it
         await echo.receive_head()
         assert [bytes((await echo.receive()).data).decode() for _ in texts] == texts
-
-
-@pytest.mark.parametrize(("scheme", "status"), [("https", b"101"), ("http", b"403")])
-async def test_the_own_origin_is_https(tls: dict[str, str], scheme: str, status: bytes) -> None:
-    async with local_server(**tls) as home:
-        client = await home.dial()
-        origin = b"Origin: " + scheme.encode() + b"://chat.test\r\n\r\n"
-        await client.send(HEAD.replace(b"\r\n\r\n", b"\r\n" + origin))
-        assert (await client.stream.receive_some()).startswith(b"HTTP/1.1 " + status)
 
 
 async def test_handshakes_and_requests_take_turns_by_address(
@@ -113,7 +102,7 @@ async def test_a_signal_closes_every_client_with_1001_and_ends_tls_in_order(
 
 
 async def reloaded(home: LocalServer, old: bytes) -> bytes:
-    """Connect until the server shows another certificate, and give that."""
+    """Connect until the server has another certificate, and return it."""
     while True:
         client = await home.dial()
         if certificate_of(client) != old:
@@ -164,9 +153,7 @@ async def test_a_client_without_tls_is_no_server_failure(tls: dict[str, str]) ->
     assert not [line for line in lines if line["log_level"] in {"warning", "error"}]
 
 
-async def test_the_head_timeout_limits_the_handshake(
-    tls: dict[str, str],
-) -> None:
+async def test_the_head_timeout_limits_the_handshake(tls: dict[str, str]) -> None:
     hello, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = ssl.create_default_context().wrap_bio(hello, outgoing, server_hostname="localhost")
     with pytest.raises(ssl.SSLWantReadError):

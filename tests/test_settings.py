@@ -57,41 +57,26 @@ def test_flags_are_usable_as_toml_keys() -> None:
     assert len(tomllib.loads(document)) == len(FIELDS)
 
 
+def each(*values: object) -> list[object]:
+    """Return a tuple of one for each value."""
+    return [(value,) for value in values]
+
+
 WRONG: dict[str, list[object]] = {
-    "host": [
-        (),
-        ("",),
-        ("a b",),
-        ("a\n",),
-        ("[]",),
-        ("[127.0.0.1]",),
-        ("[::1]:8080",),
-        (5,),
-        "127.0.0.1",
-    ],
+    "host": ["127.0.0.1", (), *each("", "a b", "a\n", "[]", "[127.0.0.1]", "[::1]:8080", 5)],
     "port": [-1, 65536, True, 80.0, "80"],
     "allow_origin": [
-        "*",
-        ("example.org",),
-        ("https://example.org/",),
-        ("https://Example.org",),
-        ("https://example.org:port",),
-        ("*", "null"),
-        (1,),
+        *("*", ("*", "null")),
+        *each("example.org", "https://example.org/", "https://Example.org", "https://a.b:port", 1),
     ],
     "server_name": [
         "example.org",
-        ("Example.org",),
-        ("example.org:80",),
-        ("https://example.org",),
-        ("*",),
-        ("",),
-        (1,),
+        *each("Example.org", "example.org:80", "https://example.org", "*", "", 1),
     ],
-    "trusted_proxy": [("10.0.0.0/33",), ("10.0.0.1/8",), ("proxy",), (1,)],
+    "trusted_proxy": each("10.0.0.0/33", "10.0.0.1/8", "proxy", 1),
     "auth": ["tokens"],
     "token_secret_file": [5, "a\0b"],
-    "token_public_key_file": ["key.pem", ("",), (5,)],
+    "token_public_key_file": ["key.pem", *each("", 5)],
     "token_audience": [None],
     "token_issuer": [("a",)],
     "tls_cert": [5],

@@ -14,52 +14,36 @@ from .witness import Bystander
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a module on several servers if it defines one of these names.
-
-    ``ALSO_OVER_TLS``: without and with TLS. ``ALSO_ON_SQLITE``: with a store in memory, and in a
-    file, for which a turn of the hub waits.
-    """
-    if "tls" in metafunc.fixturenames and getattr(metafunc.module, "ALSO_OVER_TLS", False):
-        metafunc.parametrize("tls", ["plain", "tls"], indirect=True, scope="module")
-    if "store" in metafunc.fixturenames and getattr(metafunc.module, "ALSO_ON_SQLITE", False):
-        metafunc.parametrize("store", ["memory", "sqlite"], indirect=True, scope="module")
+    """Run a module once for each of its ``KINDS`` of servers."""
+    if "kind" in metafunc.fixturenames and (kinds := getattr(metafunc.module, "KINDS", None)):
+        metafunc.parametrize("kind", kinds, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
-def tls(
+def kind(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, ...]:
-    """The flags for TLS, or none."""
-    if getattr(request, "param", "plain") == "plain":
-        return ()
-    return certificate_files(tmp_path_factory.mktemp("tls")).settings
+    """The flags of a server that is plain, speaks TLS, or has a store in a file."""
+    match getattr(request, "param", "plain"):
+        case "tls":
+            return certificate_files(tmp_path_factory.mktemp("tls")).settings
+        case "sqlite":
+            return ("--store", f"sqlite:{tmp_path_factory.mktemp('store')}/chat.db")
+    return ()
 
 
 @pytest.fixture(scope="module")
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, ...]:
-    """The flags for the store."""
-    if getattr(request, "param", "memory") == "memory":
-        return ("--store", "memory:")
-    return ("--store", f"sqlite:{tmp_path_factory.mktemp('store')}/chat.db")
-
-
-@pytest.fixture(scope="module")
-def server(
-    request: pytest.FixtureRequest, tls: tuple[str, ...], store: tuple[str, ...]
-) -> Iterator[ChatServer]:
+def server(request: pytest.FixtureRequest, kind: tuple[str, ...]) -> Iterator[ChatServer]:
     """A server for the whole module, started with the module's ``SETTINGS``."""
-    settings = getattr(request.module, "SETTINGS", ())
-    with ChatServer(*settings, *tls, *store) as started:
+    with ChatServer(*getattr(request.module, "SETTINGS", ()), *kind) as started:
         yield started
 
 
 @pytest.fixture
-def serve(tls: tuple[str, ...]) -> Iterator[Callable[..., ChatServer]]:
+def serve(kind: tuple[str, ...]) -> Iterator[Callable[..., ChatServer]]:
     """Start a server for one test, with these settings."""
     with ExitStack() as stack:
-        yield lambda *settings: stack.enter_context(ChatServer(*settings, *tls))
+        yield lambda *settings: stack.enter_context(ChatServer(*settings, *kind))
 
 
 @pytest.fixture(scope="module")

@@ -22,15 +22,7 @@ ROOMS = ("dev", "general", "ops")
 
 @define(eq=False)
 class Outage:
-    """A server with clients.
-
-    Attributes:
-        victim: The server.
-        store: The value of `--store`.
-        stderr: The file of its log lines.
-        clients: Clients that send all the time.
-        dora: A client that the test controls.
-    """
+    """A server, clients that send all the time, and a client ``dora`` of the test."""
 
     victim: Victim
     store: str
@@ -62,11 +54,7 @@ class Outage:
         )
 
     async def check_outage(self) -> str:
-        """Check that clients receive errors during an outage of the store, and all else works.
-
-        Returns:
-            The body of ``/readyz``.
-        """
+        """Check that only the store is out: clients receive errors. Return the body of /readyz."""
         why = await self.wait_for_readiness(503)
         began = trio.current_time()
         answer = await self.dora.send("meanwhile")
@@ -104,8 +92,7 @@ class Outage:
 async def outage_under_load(store: str, folder: Path, clients: int = 6) -> AsyncIterator[Outage]:
     """Run a server with clients that send messages; the body causes an outage.
 
-    At the end checks that the same process still runs, that it kept every promise, and that it
-    logged as many ends of outages as beginnings.
+    At the end the same process must run, with each promise kept and each outage's end logged.
     """
     stderr = folder / "stderr"
     victim = Victim(store, stderr)

@@ -21,7 +21,7 @@ SETTINGS = (
     *("--send-queue", "100000", "--send-queue-bytes", "100000000"),
 )
 
-ALSO_ON_SQLITE = True
+KINDS = ("plain", "sqlite")
 
 Speak = Callable[..., Speaker]
 

@@ -13,7 +13,7 @@ from tests.support.server import ChatServer
 
 from .witness import ROUND_TRIP_SECONDS, Bystander
 
-ALSO_OVER_TLS = True
+KINDS = ("plain", "tls")
 
 SETTINGS = (
     *("--message-rate", "0", "--frame-rate", "0", "--upgrade-rate", "0"),
