@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from trio_chat.cli.lines import standard_streams
 from trio_chat.cli.logs import configure
-from trio_chat.cli.sources import with_secrets
+from trio_chat.cli.sources import ConfigFile, with_secrets
 from trio_chat.errors import Outage, StartError
 from trio_chat.settings import Settings
 
@@ -18,7 +18,7 @@ _SQLITE: Final = "sqlite:"
 
 def new_epoch(
     *,
-    config: Annotated[Path | None, Parameter(help="TOML file with settings.")] = None,
+    config: ConfigFile = None,
     settings: Annotated[Settings, Parameter(name="*", show=False)] = _DEFAULTS,
 ) -> int:
     """Give a restored store a new epoch.
@@ -35,17 +35,13 @@ def new_epoch(
         import trio  # noqa: PLC0415
 
         url = with_secrets(settings).store
-        _refuse_no_store(url)
+        if url == "memory:":
+            raise StartError("a store in memory gets a new epoch at each start")
+        if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+            raise StartError(f"no store at {url}")
         epoch = trio.run(take_new_epoch, url)
         streams.stdout.write(f"The store has the epoch {epoch}\n")
     return 0
-
-
-def _refuse_no_store(url: str) -> None:
-    if url == "memory:":
-        raise StartError("a store in memory gets a new epoch at each start")
-    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
-        raise StartError(f"no store at {url}")
 
 
 async def take_new_epoch(url: str) -> str:

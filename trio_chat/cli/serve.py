@@ -1,6 +1,5 @@
 """``trio-chat`` without a command: serve."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import structlog
@@ -9,7 +8,7 @@ from cyclopts import Parameter
 from trio_chat.cli.flags import settings_with_groups
 from trio_chat.cli.lines import standard_streams
 from trio_chat.cli.logs import configure, failures_as_lines
-from trio_chat.cli.sources import with_secrets
+from trio_chat.cli.sources import ConfigFile, with_secrets
 from trio_chat.settings import Settings
 
 if not TYPE_CHECKING:
@@ -25,7 +24,7 @@ FAILED = 1
 
 def serve(
     *,
-    config: Annotated[Path | None, Parameter(help="TOML file with settings.")] = None,
+    config: ConfigFile = None,
     settings: Annotated[Settings, Parameter(name="*")] = _DEFAULTS,
 ) -> int:
     """Serve a chat until SIGINT or SIGTERM.
@@ -35,7 +34,6 @@ def serve(
     the TOML file (ping-interval = 20). A flag overrides the environment, and
     the environment overrides the file.
     """
-    # sources.py has read the file already, as one of the sources of `settings`.
     del config
     with standard_streams() as streams, failures_as_lines(streams.stderr):
         configure(settings.log_format, settings.log_level, streams.stderr)

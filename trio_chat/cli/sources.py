@@ -11,10 +11,10 @@ import tomllib
 from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
-from cyclopts import App, ArgumentCollection
+from cyclopts import App, ArgumentCollection, Parameter
 from cyclopts.config import Dict
 
 from trio_chat.errors import StartError
@@ -33,6 +33,9 @@ _SECRETS = {
     if field.metadata["is_secret"]
 }
 _VARIABLES = {name.upper().replace("-", "_") for name in (*_FIELDS, "config")} | set(_SECRETS)
+
+ConfigFile = Annotated[Path | None, Parameter(help="TOML file with settings.")]
+"""Commands ignore it: `read_file` has read it already, as one of the sources of their settings."""
 
 NO_SECRET = re.compile(rf"^(?!({'|'.join(field.name for field in _SECRETS.values())})$)")
 """Matches the fields that may be a flag."""

@@ -2,12 +2,11 @@
 
 import re
 import time
-from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from trio_chat.cli.sources import with_secrets
+from trio_chat.cli.sources import ConfigFile, with_secrets
 from trio_chat.errors import CommandError, StartError
 from trio_chat.settings import Settings
 
@@ -25,7 +24,7 @@ def token(  # noqa: PLR0913 - each is a flag
         str, Parameter(help="PEM file with a private key that signs in place of the secret.")
     ] = "",
     kid: Annotated[str, Parameter(help="ID of the private key in the server's settings.")] = "",
-    config: Annotated[Path | None, Parameter(help="TOML file with settings.")] = None,
+    config: ConfigFile = None,
     settings: Annotated[Settings, Parameter(name="*", show=False)] = _DEFAULTS,
 ) -> int:
     """Print a token for a user.

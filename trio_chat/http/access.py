@@ -1,4 +1,4 @@
-"""Finds out who asks: the client's address, the origin of its page, and its token.
+"""Identifies the client of a request: its address, the origin of its page, and its token.
 
 docs/reference/http.md lists the rules.
 """

@@ -58,9 +58,8 @@ _KEEP_FOR_EVER: Final = b"public, max-age=31536000, immutable"
 
 _OPAQUE_TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
-
 _KEPT_BY_304: Final = frozenset({b"etag", b"cache-control", b"vary"})
-"""What a 304 repeats of a 200 (RFC 9110 section 15.4.5)."""
+"""The fields of a 200 that a 304 repeats (RFC 9110 section 15.4.5)."""
 
 _WEIGHT: Final = re.compile(rb"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
