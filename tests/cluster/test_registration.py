@@ -77,6 +77,11 @@ class Subject:
                 self.receive(node=heartbeats_of)
             list(self.nodes.tick(trio.current_time()))
 
+    async def wait_without_error(self, seconds: int) -> None:
+        for _ in range(seconds):
+            await self.wait(1)
+            assert self.registration.last_error() is None
+
 
 @pytest.fixture
 async def subject(nursery: trio.Nursery) -> Subject:
@@ -124,9 +129,7 @@ async def test_a_node_that_was_killed_is_not_reported(subject: Subject) -> None:
     await subject.wait(20, heartbeats_of="n")
     subject.registry.alive = set()
     subject.registry.expires_at["killed before this one started"] = trio.current_time() + 29
-    for _ in range(50):
-        await subject.wait(1)
-        assert subject.registration.last_error() is None
+    await subject.wait_without_error(50)
 
 
 async def test_a_leaving_node_is_not_reported(subject: Subject) -> None:
@@ -134,9 +137,7 @@ async def test_a_leaving_node_is_not_reported(subject: Subject) -> None:
     await subject.wait(20, heartbeats_of="n")
     subject.receive(NodeLeaving())
     subject.registry.alive = set()
-    for _ in range(round(LEASE_SECONDS)):
-        await subject.wait(1)
-        assert subject.registration.last_error() is None
+    await subject.wait_without_error(round(LEASE_SECONDS))
     await subject.wait(FORGET_SECONDS)
     assert subject.nodes.received_at("n") == float("-inf")
 
