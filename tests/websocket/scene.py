@@ -4,6 +4,7 @@ import math
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import trio
 import trio.testing
@@ -30,6 +31,8 @@ from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import SocketTransport, Transport
 
 FILLER = server_frame(BINARY, bytes(1000))
+
+SMALL_BUFFERS: dict[str, Any] = {"receive_buffer_bytes": 2000, "send_buffer_bytes": 2000}
 
 DELAYED_ACK_SECONDS = 0.1
 """Longer than a kernel delays an acknowledgement (40 ms)."""

@@ -5,7 +5,7 @@ import trio
 import trio.testing
 from websockets.frames import Close, Opcode
 
-from tests.websocket.scene import Notes, Scene, connected, time_standing_still
+from tests.websocket.scene import SMALL_BUFFERS, Notes, Scene, connected, time_standing_still
 from tests.websocket.wire import close, fragments, frame, text, texts
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import MEANING, CloseCode
@@ -59,7 +59,7 @@ async def test_first_end_decides_the_code() -> None:
 
 
 async def test_queued_frames_come_before_the_close_frame() -> None:
-    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+    async with connected(**SMALL_BUFFERS) as scene:
         offered = await scene.fill()
         offer(scene, HELLO)
         scene.connection.end(CloseCode.GOING_AWAY)
@@ -70,7 +70,7 @@ async def test_queued_frames_come_before_the_close_frame() -> None:
 
 
 async def test_client_that_closed_still_receives_queued_frames() -> None:
-    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+    async with connected(**SMALL_BUFFERS) as scene:
         offered = await scene.fill()
         scene.connection.end(CloseCode.GOING_AWAY)
         await scene.notes.gone.wait()
@@ -83,9 +83,7 @@ async def test_client_that_closed_still_receives_queued_frames() -> None:
 
 
 async def test_close_frame_waits_behind_a_full_queue(patient_clock: trio.testing.MockClock) -> None:
-    async with connected(
-        receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=20, close_timeout_seconds=5
-    ) as scene:
+    async with connected(send_queue=20, close_timeout_seconds=5, **SMALL_BUFFERS) as scene:
         offered = await scene.fill()
         scene.connection.end(CloseCode.GOING_AWAY)
         await trio.sleep(9)
@@ -162,7 +160,7 @@ async def test_client_close_is_answered_with_its_code(code: int) -> None:
         await scene.client.send(text("bye"), close(code, b"had enough"))
         assert (await scene.client.receive_close()).code == code
         assert await scene.wait_ended() == code
-        assert scene.notes.heard == ["bye"]
+        assert (scene.notes.heard, scene.notes.codes[0]) == (["bye"], code)
         assert all(scene.sample("drops_total", reason=one.name.lower()) == 0 for one in CloseCode)
 
 
@@ -190,7 +188,7 @@ async def test_messages_after_the_final_one_in_a_packet_are_ignored(final: bytes
     ("data", "code"), [(close(1000), 1000), (b"\xff\xff", 1002)], ids=["closed", "violation"]
 )
 async def test_no_frame_follows_the_close_frame(data: bytes, code: int) -> None:
-    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+    async with connected(**SMALL_BUFFERS) as scene:
         offered = await scene.fill()
         await scene.client.send(data)
         await scene.notes.gone.wait()

@@ -13,7 +13,7 @@ import trio.testing
 from trio_websocket import CloseReason
 from websockets.frames import Opcode
 
-from tests.websocket.scene import Notes, Scene, connected
+from tests.websocket.scene import SMALL_BUFFERS, Notes, Scene, connected
 from tests.websocket.wire import Client, close, code_of, frame, loopback_pair, text, upgrade
 from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
@@ -158,7 +158,7 @@ async def test_no_message_is_handled_after_the_socket_failed(
 ) -> None:
     may_leave = trio.Event()
     notes = Notes(leave_gate=may_leave)
-    async with connected(notes=notes, receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+    async with connected(notes=notes, **SMALL_BUFFERS) as scene:
         await scene.fill()
         await scene.notes.gone.wait()
         assert patient_clock.current_time() == 10

@@ -8,7 +8,7 @@ import trio.testing
 from trio.testing import MockClock
 from websockets.frames import Close, Frame, Opcode
 
-from tests.websocket.scene import Notes, Scene, connected
+from tests.websocket.scene import SMALL_BUFFERS, Notes, Scene, connected
 from tests.websocket.wire import close, frame, text, texts
 from trio_chat.hub.requests import Publish
 from trio_chat.protocol.close_codes import MEANING, CloseCode
@@ -176,7 +176,7 @@ async def test_pings_and_pongs_are_no_first_message(patient_clock: MockClock) ->
 async def test_client_that_accepts_nothing_for_10_seconds_is_reset(
     patient_clock: MockClock,
 ) -> None:
-    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+    async with connected(**SMALL_BUFFERS) as scene:
         await scene.fill()
         began = patient_clock.current_time()
         await scene.notes.gone.wait()
@@ -187,7 +187,7 @@ async def test_client_that_accepts_nothing_for_10_seconds_is_reset(
 
 
 async def test_dropped_client_leaves_at_once_and_is_reset_later(patient_clock: MockClock) -> None:
-    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=20) as scene:
+    async with connected(send_queue=20, **SMALL_BUFFERS) as scene:
         await scene.fill()
         began = patient_clock.current_time()
         scene.connection.outbox.offer([HELLO], HELLO)
@@ -200,9 +200,7 @@ async def test_dropped_client_leaves_at_once_and_is_reset_later(patient_clock: M
 
 
 async def test_dropped_client_that_reads_again_receives_the_close_frame() -> None:
-    async with connected(
-        receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=100
-    ) as scene:
+    async with connected(send_queue=100, **SMALL_BUFFERS) as scene:
         offered = await scene.fill(100)
         scene.connection.outbox.offer([HELLO], HELLO)
         *frames, closing = [await scene.client.receive()]

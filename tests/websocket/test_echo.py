@@ -4,7 +4,7 @@ import trio.testing
 from trio.testing import MockClock
 from websockets.frames import Frame, Opcode
 
-from tests.websocket.scene import connected
+from tests.websocket.scene import SMALL_BUFFERS, connected
 from tests.websocket.wire import DEFLATE, Deflated, fragments, frame, text
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
 from trio_chat.websocket.connection import Connection
@@ -54,7 +54,7 @@ async def test_echo_needs_no_first_message_and_sends_no_heartbeat(patient_clock:
 
 
 async def test_echo_stops_reading_a_client_that_does_not_read() -> None:
-    async with connected(make=echo, receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+    async with connected(make=echo, **SMALL_BUFFERS) as scene:
         outbox = scene.connection.outbox
         deepest = 0
 
@@ -72,9 +72,7 @@ async def test_echo_stops_reading_a_client_that_does_not_read() -> None:
 
 
 async def test_echo_drops_a_client_that_never_reads(patient_clock: MockClock) -> None:
-    async with connected(
-        make=echo, receive_buffer_bytes=2000, send_buffer_bytes=2000, ping_interval_seconds=1000
-    ) as scene:
+    async with connected(make=echo, ping_interval_seconds=1000, **SMALL_BUFFERS) as scene:
         for _ in range(20):
             await scene.client.send(text("x" * 1000))
         await scene.wait_ended()
