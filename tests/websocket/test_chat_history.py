@@ -182,7 +182,7 @@ async def test_answer_is_in_progress_until_the_client_has_received_it(
 async def test_client_is_refused_if_its_address_has_too_many_waiting(
     first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(joining, "MOST_WAITING", 0)
+    monkeypatch.setattr(joining, "MAX_WAITING", 0)
     with Stage().talk() as talk:
         await talk.say(first)
         assert talk.requests_left() == 0

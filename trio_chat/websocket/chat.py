@@ -167,7 +167,7 @@ class Chat:
 
     async def leave(self, code: int) -> None:
         """Take the client out of its rooms. After a cancellation, it must be called again."""
-        self._joining.stop()  # a client that has not entered yet must not do so now
+        self._joining.is_stopped = True  # a client that has not entered yet must not do so now
         user = self._user
         if user is _NO_USER:
             return

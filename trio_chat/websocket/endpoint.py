@@ -115,8 +115,10 @@ class Endpoint:
             logger = logger.bind(user=name)
             logger.info("joined")
 
-        conversation: Conversation = Echo(connection)
-        if not is_echo:
+        conversation: Conversation
+        if is_echo:
+            conversation = Echo(connection)
+        else:
             conversation = Chat(connection, self._shared, upgrade.identity, note_user)
         self._connections.add(connection)
         metrics.connects.count += 1

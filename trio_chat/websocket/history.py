@@ -76,9 +76,7 @@ class HistoryReader:
         page = self._recent_events(subscription, count)
         if page is None or (count is not None and not _is_whole(page, subscription, count)):
             return None
-        if page.json is None:
-            if is_large(page.events, Encoding.PLAIN):
-                return None
+        if page.json is None and not is_large(page.events, Encoding.PLAIN):
             page.json = encode_history(page.events)
         if page.json is None or len(page.json) > SHORT_BYTES:
             return None

@@ -43,7 +43,7 @@ Job = Callable[[], Awaitable[None]]
 # add 50 rooms.
 MAX_PENDING: Final = 128
 
-MOST_WAITING: Final = 4096
+MAX_WAITING: Final = 4096
 """Clients of one address that may wait for an answer: as many as may wait to be accepted."""
 
 _CROWDED_RETRY_MS: Final = 5000
@@ -85,7 +85,7 @@ class Joining:
         self._is_running = False
         """Whether a task runs the jobs."""
         self.is_stopped = False
-        """Whether the connection is closing, so that the client must enter no room."""
+        """Set by the chat when the connection closes: the client must enter no more rooms."""
 
     # --- for the chat ----------------------------------------------------------------------------
 
@@ -122,10 +122,6 @@ class Joining:
         """Return the last ``seq`` offered to the client, for each room that it receives."""
         heads = {room: subscription.sent for room, subscription in self._subscriptions.items()}
         return {room: seq for room, seq in heads.items() if seq is not None}
-
-    def stop(self) -> None:
-        """Ask the hub for no more rooms: the connection is closing."""
-        self.is_stopped = True
 
     def clear(self) -> None:
         """Drop every reference to the member, which has left the hub, and all waiting requests."""
@@ -204,7 +200,7 @@ class Joining:
 
     @property
     def _is_crowded(self) -> bool:
-        return self._reader.shares.waiting(self._address) >= MOST_WAITING
+        return self._reader.shares.waiting(self._address) >= MAX_WAITING
 
     def _add(self, job: Job) -> None:
         """Run a job after all others; errors surface in the connection's nursery."""
