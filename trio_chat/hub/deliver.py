@@ -45,12 +45,7 @@ Pending = dict[Room, tuple[list[ServerMessage | PerVersion], "dict[Member, list[
 
 
 class Dispatcher:
-    """Delivers what was decided.
-
-    Args:
-        metrics: Counts deliveries.
-        recent: Receives each event before the members do.
-    """
+    """Delivers what was decided. ``recent`` receives each event before the members do."""
 
     def __init__(self, metrics: Metrics, recent: RecentPages) -> None:
         self._deliveries = metrics.deliveries
@@ -62,9 +57,7 @@ class Dispatcher:
     def deliver(self, plan: Plan, commit: Commit | None) -> Iterator[None]:
         """Carry out the steps; yield where other tasks should run.
 
-        Args:
-            plan: The decisions.
-            commit: The outcomes of its drafts; None if they are unknown.
+        ``commit`` has the outcomes of the plan's drafts; it is None if they are unknown.
         """
         outcomes = iter(commit.outcomes) if commit is not None else repeat(None)
         for step in plan.steps:

@@ -30,7 +30,7 @@ _PAGE_EVENTS: Final = 100
 
 
 class Heads:
-    """The heads of all rooms.
+    """Opens rooms at their heads, and finds out what they lack.
 
     Attributes:
         are_behind: Whether a room may lack events that the store has or other nodes sent.
@@ -143,12 +143,7 @@ class Heads:
         """Add the events that rooms lack to the plan, before the events of its commit.
 
         Call it where `are_behind`. A room that cannot be read stays behind, and so do some if too
-        many are.
-
-        Args:
-            plan: Of this turn.
-            begins: By room, the ``seq`` of the first event that this turn committed.
-            received: Events that other nodes sent.
+        many are. ``begins`` has by room the ``seq`` of the first event that this turn committed.
 
         Returns:
             Whether too many rooms were behind, so that the next turn should come soon.

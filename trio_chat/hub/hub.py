@@ -51,10 +51,7 @@ _ATTEMPTS: Final = 3
 class Hub:
     """The rooms, and the inbox through which every request comes.
 
-    Args:
-        store: Commits events before any member receives them.
-        others: The other nodes on the same store.
-        context: Limits, metrics, clock and ids.
+    The store commits events before any member receives them.
     """
 
     def __init__(self, store: Store, others: OtherNodes, context: Context) -> None:

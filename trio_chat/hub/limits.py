@@ -55,12 +55,9 @@ class NewRooms:
         self._opened = KeyedWindows[str](rate, NEW_ROOMS_SECONDS)
 
     def take(self, room: str, joins: Iterable[Join], now: float) -> bool:
-        """Return whether a new room opens; if so, the address of one join has paid for it.
-
-        Without joins the server itself needs the room.
-        """
+        """Return whether a new room opens; if so, the address of one join has paid for it."""
         addresses = [join.address for join in joins]
-        if room == self._default_room or not addresses:
+        if room == self._default_room or not addresses:  # or the server itself needs the room
             return True
         for address in addresses:
             if not self._opened.wait(address, now):
@@ -78,11 +75,7 @@ class NewRooms:
 
 
 class EmptyRooms:
-    """The empty rooms, and how long they stay open.
-
-    Args:
-        seconds: How long one with messages stays open; one without, `QUIET_SECONDS`.
-    """
+    """The empty rooms; one with messages stays open for ``seconds``, else for `QUIET_SECONDS`."""
 
     def __init__(self, seconds: float) -> None:
         # Each in order of time, so that the clock looks only at those that are due.
@@ -159,9 +152,6 @@ class Departures:
     hundreds of users leave dozens of rooms at once. A client in all of these rooms would receive
     thousands of messages in one turn, far more than its queue holds. So users leave one after
     another, at a pace at which every client can read.
-
-    Args:
-        large_room_size: Rooms with more users announce no departure.
 
     Attributes:
         waiting: Room, member, and whether the user has some seconds to return.

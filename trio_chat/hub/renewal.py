@@ -35,11 +35,7 @@ _MOST_PENDING: Final = 256
 class Renewal:
     """The history of the rooms, and the members that have not received it yet.
 
-    Args:
-        store: The store.
-        rooms: The open rooms.
-        heads: Their heads.
-        forget_received: Drops the events that other nodes sent from the old history.
+    ``forget_received`` drops the events that other nodes sent from the old history.
 
     Attributes:
         is_busy: Whether rooms or members may still be moving to another history.
@@ -76,8 +72,7 @@ class Renewal:
         """Move all rooms to the history of the store.
 
         Returns:
-            Whether that is done. If not, the store is unavailable: the hub must send no room
-            anything, and refuse joins.
+            False if the store is unavailable: the hub must send no room anything, and refuse joins.
         """
         try:
             while self.is_due:
@@ -95,11 +90,7 @@ class Renewal:
         return True
 
     def admit_some(self, plan: Plan) -> bool:
-        """Admit some members.
-
-        Returns:
-            Whether others wait, so that the next turn should come soon.
-        """
+        """Admit some members; return whether the next turn should come soon, since others wait."""
         self.is_busy = bool(self._waiting or self._unread)
         if not self._waiting or self.is_under_way:
             return False

@@ -21,14 +21,7 @@ Audience = Sequence[tuple[Encoding, Sequence[Member]]]
 
 
 class Room:
-    """The state of a room on this node.
-
-    Args:
-        name: Its name.
-        position: The end of the room in the store.
-        presence: Its users, on any node.
-        most_names: The most names in one presence.
-    """
+    """The state of a room on this node. One presence message has at most ``most_names`` names."""
 
     def __init__(
         self, name: str, position: StreamPosition, presence: Presence, most_names: int

@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 class Rooms:
     """The rooms with members, and those that had some within the hour.
 
-    Args:
-        context: Limits, metrics, clock and ids.
-        others: The other nodes on the same store.
-        recent: The newest events of each open room, in memory.
-        empty_seconds: How long an empty room with messages stays open.
+    ``empty_seconds`` is how long an empty room with messages stays open.
     """
 
     def __init__(
@@ -214,10 +210,7 @@ class Rooms:
     def mark_read(self, marker: ReadMarker, plan: Plan, stored: int | None = None) -> None:
         """Set the read marker of a user.
 
-        Args:
-            marker: The marker, as the client sent it.
-            plan: The plan of this turn.
-            stored: The head of the room in the store, if it was read for this marker.
+        ``stored`` is the head of the room in the store, if it was read for this marker.
         """
         room = self._rooms.get(marker.room)
         key = room.users.get(marker.member) if room is not None else None

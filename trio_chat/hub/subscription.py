@@ -30,12 +30,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Gap:
-    """Events that a subscription has dropped: read them from the store.
-
-    Attributes:
-        after: The ``seq`` before the first of them.
-        upto: The ``seq`` of the last.
-    """
+    """The dropped events above ``after``, up to ``upto``: read them from the store."""
 
     after: int
     upto: int

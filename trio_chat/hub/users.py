@@ -57,16 +57,7 @@ def is_announced(session: str) -> bool:
 
 
 class Users:
-    """The users of all rooms.
-
-    Args:
-        rooms: The open rooms, by name.
-        context: Limits and ids.
-
-    Attributes:
-        names: The displayed names of all users.
-        notifier: Notifies the members of rooms.
-    """
+    """The users of all open rooms."""
 
     def __init__(self, rooms: Mapping[str, Room], context: Context) -> None:
         self._rooms = rooms
@@ -83,10 +74,9 @@ class Users:
         """Note that a room is closed."""
 
     def arrive(self, room: Room, join: Join, plan: Plan) -> bool:
-        """Count one more connection of a user in a room.
+        """Count one more connection of a user in a room; return whether to announce the user.
 
-        Returns:
-            Whether to announce the user: call `store_join` once the member is admitted.
+        If so, call `store_join` once the member is admitted.
         """
         is_noticed = join.name.key not in room.presence and self._is_noticed(room, join, plan)
         self._add(room, join, "" if is_noticed else unannounced(""), plan)
@@ -151,10 +141,9 @@ class Users:
 
 
 class PresenceNotifier:
-    """Decides which room receives what, and when; large rooms receive less.
+    """Decides which room receives what, and when.
 
-    Args:
-        large_room_size: A room with more users than this is large.
+    A room with more users than ``large_room_size`` is large, and receives less.
     """
 
     def __init__(self, large_room_size: int) -> None:
