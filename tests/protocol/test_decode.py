@@ -105,22 +105,16 @@ WRONG_BOOLEANS: list[object] = [0, 1, 1.0, "true", "", [], {}, [True]]
 
 
 @pytest.mark.parametrize(("kind", "key"), CELLS)
-def test_value_of_another_type_is_refused_by_key(kind: str, key: str) -> None:
+def test_invalid_or_missing_value_is_refused_by_key(kind: str, key: str) -> None:
     _, must, may = KEYS[kind]
-    nothing = [None] if key in must else []
-    for wrong in [*WRONG.get({**must, **may}[key], WRONG_BOOLEANS), *nothing]:
-        text = json.dumps({**WHOLE_COMMAND, "type": kind, key: wrong})
-        assert refusal(text) == f"Invalid {kind}: check {key}"
-
-
-@pytest.mark.parametrize(
-    ("kind", "key"), [(kind, key) for kind, (_, must, _) in KEYS.items() for key in must]
-)
-def test_missing_key_is_refused_by_name(kind: str, key: str) -> None:
     whole = {**WHOLE_COMMAND, "type": kind}
     decode(json.dumps(whole))
-    del whole[key]
-    assert refusal(json.dumps(whole)) == f"Invalid {kind}: check {key}"
+    nothing = [None] if key in must else []
+    for wrong in [*WRONG.get({**must, **may}[key], WRONG_BOOLEANS), *nothing]:
+        assert refusal(json.dumps({**whole, key: wrong})) == f"Invalid {kind}: check {key}"
+    if key in must:
+        del whole[key]
+        assert refusal(json.dumps(whole)) == f"Invalid {kind}: check {key}"
 
 
 @pytest.mark.parametrize("number", ["0", str(MAX_WHOLE), "-0"])
@@ -128,12 +122,10 @@ def test_numbers_at_the_bounds_are_accepted(number: str) -> None:
     assert decode(f'{{"type":"read","seq":{number}}}') == ReadMarker(int(number))
 
 
-NO_WHOLES = ["-1", "5.0", "1e3", "-0.0", "true", "false", '"5"', "[5]", "null"]
-NO_WHOLES += [str(MAX_WHOLE + 1), str(2**63), str(2**64), "1" * 100]
-
-
-@pytest.mark.parametrize("number", NO_WHOLES, ids=lambda number: number[:20])
-def test_other_numbers_are_refused(number: str) -> None:
+@pytest.mark.parametrize(
+    "number", ["1e3", "-0.0", str(2**63), str(2**64), "1" * 100], ids=lambda number: number[:20]
+)
+def test_numbers_beyond_json_integers_are_refused(number: str) -> None:
     assert refusal(f'{{"type":"read","seq":{number}}}') == "Invalid read: check seq"
 
 

@@ -136,14 +136,22 @@ def test_invalid_first_message_leaves_the_client_without_a_name(raw: str) -> Non
     assert session.rooms == {"general"}
 
 
+def with_token(first: str, *, is_version_2: bool) -> tuple[Session, Enter | Command | ErrorCode]:
+    """Begin a session with Ann's token, and this name in the first message."""
+    session = begun("NAMELESS", ANN)
+    hello = json.dumps({"type": "hello", "v": 2, "username": first or None})
+    return session, outcome(session, hello if is_version_2 else first)
+
+
+@pytest.mark.parametrize("is_version_2", [False, True])
 @pytest.mark.parametrize("first", ["", "Ann Lee", "ann lee", "  ANN   Lee "])
-def test_client_with_a_token_may_omit_its_name(first: str) -> None:
-    session = begun("NAMELESS", ANN)
-    assert outcome(session, first) == Enter(ANN, HERE)
-    assert session.state is Session.PLAIN
+def test_client_with_a_token_may_omit_its_name(first: str, *, is_version_2: bool) -> None:
+    _, entered = with_token(first, is_version_2=is_version_2)
+    assert entered == Enter(ANN, HERE, is_version_2)
 
 
-def test_client_with_a_token_may_use_no_other_name() -> None:
-    session = begun("NAMELESS", ANN)
-    assert outcome(session, "bob") is ErrorCode.FORBIDDEN
+@pytest.mark.parametrize("is_version_2", [False, True])
+def test_client_with_a_token_may_use_no_other_name(*, is_version_2: bool) -> None:
+    session, refused = with_token("bob", is_version_2=is_version_2)
+    assert refused is ErrorCode.FORBIDDEN
     assert session.state is Session.NAMELESS

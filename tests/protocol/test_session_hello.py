@@ -6,15 +6,15 @@ import pytest
 
 from tests.protocol.test_labels import BAD_ROOMS
 from tests.protocol.test_names import BAD_NAMES
-from tests.protocol.test_session import ANN, HERE
+from tests.protocol.test_session import HERE
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Enter, Session
 
 
-def new(proven: Name | None = None) -> Session:
-    return Session("general", 12, 3, proven)
+def new() -> Session:
+    return Session("general", 12, 3)
 
 
 def hello(**fields: object) -> str:
@@ -78,18 +78,6 @@ def test_hello_may_have_as_many_rooms_as_the_limit() -> None:
     session = new()
     session.receive(hello(username="ann", rooms={room: {} for room in "abc"}))
     assert session.rooms == set("abc")
-
-
-@pytest.mark.parametrize(
-    "fields", [{}, *({"username": name} for name in ("", None, "Ann Lee", "  ANN  lee "))], ids=str
-)
-def test_client_with_a_token_may_omit_its_name(fields: dict[str, object]) -> None:
-    session = new(ANN)
-    assert session.receive(hello(**fields)) == Enter(ANN, HERE, is_version_2=True)
-
-
-def test_client_with_a_token_may_use_no_other_name() -> None:
-    assert refusal(new(ANN), hello(username="bob")).code is ErrorCode.FORBIDDEN
 
 
 def test_refused_hello_has_its_ref() -> None:
