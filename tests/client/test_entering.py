@@ -47,13 +47,6 @@ async def test_without_a_limit_it_waits_forever(autojump_clock: MockClock) -> No
     assert patience.cancelled_caught
 
 
-async def test_a_final_refusal_raises_at_once(fake: FakeServer) -> None:
-    fake.rejects.append((403, []))
-    with pytest.raises(ChatRefusedError) as refusal:
-        await enter(fake.url)
-    assert refusal.value.code == 403
-
-
 async def test_each_failed_attempt_is_logged(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
