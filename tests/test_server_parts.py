@@ -57,7 +57,7 @@ async def test_readyz_reports_why_the_server_is_degraded(
     assert one._readiness() == Readiness(ready=True, text="ready")
     assert one._registration is not None
     assert one._registration.run in one.tasks
-    monkeypatch.setattr(one._registration, "unheard", lambda: ["n2"])
+    monkeypatch.setattr(one._registration, "missing", lambda: ["n2"])
     reason = "no envelopes from registered nodes: n2"
     assert one._readiness() == Readiness(ready=True, text=f"ready, degraded: backplane: {reason}")
     assert "trio_chat_nodes_unheard 1.0" in metrics.text().decode()
