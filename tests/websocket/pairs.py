@@ -16,7 +16,7 @@ from trio_chat.websocket.transport import SocketTransport, Transport
 
 RECORD_HEADER_BYTES = 5
 RECORD_OVERHEAD_BYTES = 17
-"""A record's tag, and the byte that says what is in it (RFC 8446 section 5.2)."""
+"""The tag of a record, and its content type (RFC 8446 section 5.2)."""
 
 
 @define(eq=False)

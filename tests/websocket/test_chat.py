@@ -1,4 +1,4 @@
-"""The chat on one connection: the first frame, messages, and leaving."""
+"""The chat of one client: the first message, messages, and leaving."""
 
 import json
 
@@ -97,8 +97,10 @@ async def test_empty_room_sends_no_history_and_releases_the_client() -> None:
 
 async def test_plain_text_goes_to_the_default_room(plain: Talk) -> None:
     await plain.say("hello ", '{"type":"message","message":"hi"}', '{"message":"ho"}')
-    said = [plain.take_request() for _ in range(3)]
-    assert said == [Publish(plain.conversation, "general", text) for text in ("hello", "hi", "ho")]
+    requests = [plain.take_request() for _ in range(3)]
+    assert requests == [
+        Publish(plain.conversation, "general", text) for text in ("hello", "hi", "ho")
+    ]
 
 
 async def test_typing_reaches_the_hub(plain: Talk) -> None:

@@ -16,12 +16,12 @@ TYPING = '{"type":"typing","isTyping":true}'
 
 
 def published(talk: Talk) -> list[str]:
-    said = []
+    texts = []
     while talk.requests_left():
         request = talk.take_request()
         assert isinstance(request, Publish)
-        said.append(request.text)
-    return said
+        texts.append(request.text)
+    return texts
 
 
 async def test_21st_message_at_once_is_refused(plain: Talk) -> None:

@@ -1,4 +1,4 @@
-"""The chat on a connection of version 2: hello, rooms, what waits for the store, fresh tokens."""
+"""The chat of a version 2 client: hello, commands, joins and tokens."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Many connections cut at the same age: a proxy with a time-out below the ping interval."""
+"""Detecting a proxy whose timeout is below the ping interval."""
 
 from collections.abc import Iterable
 
@@ -7,23 +7,23 @@ import pytest
 from trio_chat.websocket.endpoint import CUTS, CutDetector
 
 
-def told(ages: Iterable[float], *, every: float = 7.0, ping: float = 30.0) -> list[float]:
-    """Return what a detector says of cuts at these ages, one after another."""
+def reported(ages: Iterable[float], *, every: float = 7.0, ping: float = 30.0) -> list[float]:
+    """Return the reports of a detector after cuts at these ages."""
     detector = CutDetector(ping)
-    said = [detector.cut(age, at * every) for at, age in enumerate(ages)]
-    return [age for age in said if age is not None]
+    reports = [detector.cut(age, at * every) for at, age in enumerate(ages)]
+    return [age for age in reports if age is not None]
 
 
 def test_cuts_at_one_age_are_reported_once() -> None:
-    assert told([20.0, 20.1] * CUTS) == [20.0]
+    assert reported([20.0, 20.1] * CUTS) == [20.0]
 
 
 def test_one_cut_less_is_not_reported() -> None:
-    assert told([20.0] * (CUTS - 1)) == []
+    assert reported([20.0] * (CUTS - 1)) == []
 
 
 def test_cuts_before_it_do_not_hide_it() -> None:
-    assert told([3.0, 300.0, *[20.0] * CUTS]) == [20.0]
+    assert reported([3.0, 300.0, *[20.0] * CUTS]) == [20.0]
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_cuts_before_it_do_not_hide_it() -> None:
     ],
 )
 def test_other_cuts_are_not_reported(ages: list[float]) -> None:
-    assert told(ages) == []
+    assert reported(ages) == []
 
 
 def test_many_cuts_at_one_moment_are_one_event() -> None:
-    assert told([20.0] * 3 * CUTS, every=0.01) == []
+    assert reported([20.0] * 3 * CUTS, every=0.01) == []

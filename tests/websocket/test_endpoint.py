@@ -203,8 +203,8 @@ async def test_cuts_at_the_same_age_are_logged(monkeypatch: pytest.MonkeyPatch) 
                     await client.receive_rest()
                 await client.close()
                 await wait_gone(scene)
-    told = [line for line in lines if line["event"] == "proxy may be cutting idle connections"]
-    assert [(line["seconds"], line["ping_interval"]) for line in told] == [(20.0, 30.0)]
+    warnings = [line for line in lines if line["event"] == "proxy may be cutting idle connections"]
+    assert [(line["seconds"], line["ping_interval"]) for line in warnings] == [(20.0, 30.0)]
 
 
 async def test_log_lines_have_the_address_the_code_and_the_name_once_known() -> None:

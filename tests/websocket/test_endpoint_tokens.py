@@ -89,8 +89,8 @@ async def test_fault_of_a_token_is_only_logged(token: str | None, fault: str) ->
         assert refusal is not None
         assert refusal.fault == fault
         assert token is None or token not in repr(refusal)
-        told = refusal.message.encode() + repr(refusal.headers).encode()
-        assert fault == "expired" or fault.encode() not in told
+        answer = refusal.message.encode() + repr(refusal.headers).encode()
+        assert fault == "expired" or fault.encode() not in answer
 
 
 async def test_every_log_line_has_the_user_of_the_token() -> None:

@@ -42,11 +42,11 @@ def test_user_without_connections_is_removed() -> None:
 
 
 class Elsewhere:
-    """Satisfies `trio_chat.hub.requests.OtherNodes`."""
+    """Satisfies `trio_chat.hub.other_nodes.ConnectionCounts`."""
 
     def __init__(self) -> None:
         self.has = {("ann", "192.0.2.7"): 1}
-        self.told: list[tuple[str, str, int]] = []
+        self.reported: list[tuple[str, str, int]] = []
         self.answers_at: dict[str, float] = {}
         self.left_out: list[str] = []
         self.too_many: dict[tuple[str, str], int] = {}
@@ -56,7 +56,7 @@ class Elsewhere:
         return self.has.get((user, address), 0)
 
     def count(self, user: str, address: str, connections: int) -> None:
-        self.told.append((user, address, connections))
+        self.reported.append((user, address, connections))
 
     def surplus(self, user: str, address: str, most: int) -> int:
         assert most == 3
@@ -82,12 +82,16 @@ def test_connections_on_other_nodes_count_and_receive_ours() -> None:
     limits.connect(ANN, stay)
     with pytest.raises(Disconnect):
         limits.connect(ANN, stay)
-    assert elsewhere.told == [("ann", "192.0.2.7", 1)]
+    assert elsewhere.reported == [("ann", "192.0.2.7", 1)]
     limits.connect(UserAt("ann", "192.0.2.8"), stay)
     elsewhere.has.clear()
     limits.connect(ANN, stay)
     limits.disconnect(ANN, stay)
-    assert [count for _, address, count in elsewhere.told if address == ANN.address] == [1, 2, 1]
+    assert [count for _, address, count in elsewhere.reported if address == ANN.address] == [
+        1,
+        2,
+        1,
+    ]
 
 
 async def test_silent_nodes_are_ignored(

@@ -1,4 +1,4 @@
-"""Clients that join a room whose newest events and marks are in memory, or about to be."""
+"""Joins of a room whose newest events and read markers are in memory, or about to be."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -21,12 +21,9 @@ EVENTS = 100
 
 
 class CountingStore(MemoryStore):
-    """A log that counts what it is asked, and answers when it may.
+    """A store that records its calls, and answers when `may_answer` is set.
 
-    Attributes:
-        asked: The names of the calls, in order.
-        may_answer: Calls wait for it.
-        damaged: The names of the calls that meet damage.
+    The calls in `damaged` fail.
     """
 
     def __init__(self) -> None:
@@ -76,7 +73,6 @@ def keeps_few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def admitted(talk: Talk, name: str, **since: object) -> Pending:
-    """A client asks to join, and the hub admits it."""
     await talk.say(hello(username=name, rooms={ROOM: since}))
     join = talk.take_join()
     pending = Pending(join, cut=EVENTS)
@@ -85,7 +81,6 @@ async def admitted(talk: Talk, name: str, **since: object) -> Pending:
 
 
 def joined(talk: Talk) -> dict[str, Any]:
-    """What the client is shown of the room."""
     (message,) = [message for message in talk.sent() if message["type"] == "joined"]
     return message
 

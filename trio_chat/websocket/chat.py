@@ -124,7 +124,7 @@ class Chat:
     # --- for the connection -------------------------------------------------------------------
 
     def take(self, text: str, now: float) -> Request | None:
-        """Handle one message of the client, and return what the hub must do about it.
+        """Handle one message of the client, and return the request to the hub, if any.
 
         Raises:
             Disconnect: The first message is invalid, or the user has too many connections.
