@@ -65,6 +65,7 @@ def each(*values: object) -> list[object]:
 WRONG: dict[str, list[object]] = {
     "host": ["127.0.0.1", (), *each("", "a b", "a\n", "[]", "[127.0.0.1]", "[::1]:8080", 5)],
     "port": [-1, 65536, True, 80.0, "80"],
+    "embed_origin": ["https://example.org", ("*",), ("https://example.org/x",), ("example.org",)],
     "allow_origin": [
         *("*", ("*", "null")),
         *each("example.org", "https://example.org/", "https://Example.org", "https://a.b:port", 1),
@@ -111,6 +112,7 @@ VALID: dict[str, list[object]] = {
     "host": [("::", "127.0.0.2"), ("[::1]", "chat.example.org")],
     "port": [0, 65535],
     "allow_origin": [("*",), ("https://example.org", "http://[::1]:8080", "https://a.b:1")],
+    "embed_origin": [("https://intranet.example.org", "http://localhost:8000")],
     "server_name": [("example.org", "xn--bcher-kva.example", "127.0.0.1", "[::1]")],
     "trusted_proxy": [("10.0.0.0/8", "::1", "192.0.2.1")],
     "auth": ["token"],

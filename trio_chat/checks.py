@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from trio_chat.protocol.names import ROOM_SPELLING, is_room
@@ -108,6 +108,13 @@ def origins(value: object) -> str | None:
         return None
     # Browsers send the origin in lower case and without a path; another spelling never matches.
     return "a list of origins like https://chat.example.org:8443 (lower case, no path), or *"
+
+
+def named_origins(value: object) -> str | None:
+    """Check a list of origins, each of them named."""
+    if origins(value) is None and "*" not in cast("tuple[str, ...]", value):
+        return None
+    return "a list of origins like https://intranet.example.org (lower case, no path)"
 
 
 def server_names(value: object) -> str | None:

@@ -298,7 +298,7 @@ class Server:
         self._backplane = backplane
         self._front = HttpFront(
             routes=Routes(
-                pages=StaticFiles(find_static_folder()),
+                pages=StaticFiles(find_static_folder(), settings.embed_origin),
                 readiness=self._readiness,
                 metrics_text=metrics.text,
                 metrics_content_type=metrics.content_type,
@@ -308,7 +308,7 @@ class Server:
             on_response=metrics.count_response,
             on_refusal=RefusalLog(metrics).note,
             is_draining=lambda: self.endpoint.is_draining,
-            allowed_origins=settings.allow_origin,
+            allowed_origins=(*settings.allow_origin, *settings.embed_origin),
             server_names=settings.server_name,
             takes_tokens=verifier is not None,
             secure=certificate is not None,

@@ -128,6 +128,13 @@ class Settings:
         checks.origins,
         "Foreign origin whose pages may connect; repeatable, * for any.",
     )
+    # None: a page in a foreign frame can be covered by other content, and so trick its user.
+    embed_origin: tuple[str, ...] = _setting(
+        Group.NETWORK,
+        (),
+        checks.named_origins,
+        "Foreign origin that may frame the page, import its modules and connect; repeatable.",
+    )
     # Any: only the operator knows the server's names. Set it to refuse DNS rebinding, where a
     # foreign name points here and so the page's origin equals the Host.
     server_name: tuple[str, ...] = _setting(

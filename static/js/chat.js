@@ -10,9 +10,10 @@ import { find } from "./dom.js";
 import { Drafts } from "./drafts.js";
 import { Drawer } from "./drawer.js";
 import { explainClose, explainError } from "./explain.js";
+import { askForToken, followTokens } from "./frame.js";
 import { JoinForm } from "./join.js";
 import { mayLeave, warnOfUnsent } from "./leaving.js";
-import { followNewLinks, forgetLogin, takeLogin } from "./login.js";
+import { followNewLinks, forgetLogin, keepLogin, takeLogin } from "./login.js";
 import { fillTexts, language, t } from "./messages.js";
 import { RoomList } from "./roomlist.js";
 import { RoomView } from "./roomview.js";
@@ -63,6 +64,13 @@ find("#leave", HTMLButtonElement).addEventListener("click", async () => {
 });
 for (const event of ["pagehide", "visibilitychange"]) globalThis.addEventListener(event, () => drafts?.flush());
 followNewLinks(takeNewLogin);
+followTokens((token) => {
+  const fresh = keepLogin(token);
+  if (takeNewLogin(fresh)) return;
+  if (sessions.session !== null) leaveChat("");
+  login = fresh;
+  start();
+});
 globalThis.addEventListener("hashchange", () => {
   if (sessions.session !== null && roomInAddress() !== "") openRoom(roomInAddress());
 });
@@ -96,9 +104,13 @@ function join(name) {
     onError: (error) => view.showError(explainError(error)),
     onTokenExpiring: (isExpiring) => {
       loginBar.hidden = !isExpiring;
+      if (isExpiring) askForToken();
     },
     onRefused: ({ code, reason, error }) => {
-      if (code === TOKEN_EXPIRED) endLogin();
+      if (code === TOKEN_EXPIRED) {
+        endLogin();
+        askForToken();
+      }
       leaveChat(error === null ? explainClose(code, reason) : explainError(error));
     },
   });
@@ -217,18 +229,27 @@ function leaveChat(why) {
   joinForm.reopen(why);
 }
 
-// Any page can link to this one with a token of its own making. If the server requires no token, such a
-// link must not sign anybody in. If the server does not answer, the person decides.
-const auth = login === null ? "unknown" : await fetchAuthMode(url);
-if (auth === "none") {
-  forgetLogin();
-  login = null;
+/**
+ * Begin with what this tab has: a login, a session before a reload, or a name.
+ *
+ * Any page can link to this one with a token of its own making. If the server requires no token, such a
+ * link must not sign anybody in. If the server does not answer, the person decides.
+ */
+async function start() {
+  const auth = login === null ? "unknown" : await fetchAuthMode(url);
+  if (auth === "none") {
+    forgetLogin();
+    login = null;
+  }
+  const tab = storage.storedTab();
+  if (login?.name && login.isFromAddress && auth === "unknown") joinForm.offer(login.name);
+  else if (login?.name) joinForm.joinAs(login.name);
+  else if (login !== null) {
+    endLogin();
+    joinForm.reopen(t("login.invalid"));
+  } else if (tab !== null) join(tab.name);
+  else if (!joinForm.resume() && (await requiresToken(url))) joinForm.askForLink();
 }
-const tab = storage.storedTab();
-if (login?.name && login.isFromAddress && auth === "unknown") joinForm.offer(login.name);
-else if (login?.name) joinForm.joinAs(login.name);
-else if (login !== null) {
-  endLogin();
-  joinForm.reopen(t("login.invalid"));
-} else if (tab !== null) join(tab.name);
-else if (!joinForm.resume() && (await requiresToken(url))) joinForm.askForLink();
+
+if (login === null) askForToken();
+await start();

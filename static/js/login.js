@@ -1,5 +1,6 @@
 /**
- * The login of this tab: a token that came in the address, after `#token=`.
+ * The login of this tab: a token that came in the address, after `#token=`, or in a frame from the page
+ * around it (`frame.js`).
  *
  * The tab's session storage keeps it over a reload, and it goes with the tab. Only the server verifies a
  * token. The page reads the name in it just to show that name.
@@ -27,9 +28,22 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 export function takeLogin() {
   const given = takeFromAddress();
   const token = given ?? load();
-  if (token === null) return null;
-  const name = TOKEN.test(token) ? subjectOf(token) : "";
-  return { token: name === "" ? "" : token, name, isFromAddress: given !== null };
+  return token === null ? null : loginOf(token, given !== null);
+}
+
+/**
+ * Keep a token for reloads of this tab.
+ *
+ * @param {string} token
+ * @returns {Login}
+ */
+export function keepLogin(token) {
+  try {
+    sessionStorage.setItem(KEY, token);
+  } catch (error) {
+    console.warn("a reload will lose the login:", error);
+  }
+  return loginOf(token, false);
 }
 
 /** Remove the token from the tab's storage. */
@@ -57,13 +71,18 @@ export function followNewLinks(take = () => false) {
 
 function takeFromAddress() {
   const token = takeTokenFromAddress();
-  if (token === null) return null;
-  try {
-    sessionStorage.setItem(KEY, token);
-  } catch (error) {
-    console.warn("a reload will lose the login:", error);
-  }
+  if (token !== null) keepLogin(token);
   return token;
+}
+
+/**
+ * @param {string} token
+ * @param {boolean} isFromAddress
+ * @returns {Login}
+ */
+function loginOf(token, isFromAddress) {
+  const name = TOKEN.test(token) ? subjectOf(token) : "";
+  return { token: name === "" ? "" : token, name, isFromAddress };
 }
 
 function load() {

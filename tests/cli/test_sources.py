@@ -10,6 +10,7 @@ from trio_chat.settings import Settings, flag_name
 OTHERS: dict[str, object] = {
     "host": ("::1", "chat.example.org"),
     "allow_origin": ("https://a.example", "http://b.example:8080"),
+    "embed_origin": ("https://c.example",),
     "server_name": ("chat.example.org", "chat"),
     "trusted_proxy": ("10.0.0.0/8", "::1"),
     "auth": "token",

@@ -93,3 +93,32 @@ def test_readyz_reports_that_tokens_are_required(scene: Scene) -> None:
     assert auth in answer(scene.routes(), "/readyz").headers
     scene.readiness = Readiness(ready=False, text="draining")
     assert auth in answer(scene.routes(), "/readyz").headers
+
+
+@pytest.mark.parametrize("path", ["/static/chat.js", "/readyz"])
+def test_pages_of_embedding_origins_may_read_modules_and_readiness(scene: Scene, path: str) -> None:
+    assert b"vary" not in dict(answer(scene.routes(), path).headers)
+    scene.embed_origins = ("https://a.test", "https://b.test:443")
+    routes = scene.routes()
+    tag = dict(answer(routes, path).headers).get(b"etag", b"*")
+    for origin, allowed in (
+        (b"https://a.test", b"https://a.test"),
+        (b"https://b.test", b"https://b.test"),
+        (b"http://a.test", None),
+        (b"https://a.test.evil.test", None),
+        (b"null", None),
+    ):
+        for more in ((), ((b"if-none-match", tag),)):
+            response = routes.answer(b"GET", path, ((b"origin", origin), *more))
+            assert isinstance(response, Response)
+            headers = dict(response.headers)
+            assert headers.get(b"access-control-allow-origin") == allowed
+            assert headers[b"vary"] == b"origin"
+
+
+def test_no_other_page_shares_anything(scene: Scene) -> None:
+    scene.embed_origins = ("https://a.test",)
+    for path in ("/", "/echo", "/metrics", "/healthz"):
+        response = scene.routes().answer(b"GET", path, ((b"origin", b"https://a.test"),))
+        assert isinstance(response, Response)
+        assert not any(name.startswith(b"access-control") for name, _ in response.headers)

@@ -50,6 +50,7 @@ class Scene:
     refusal: Refusal | None = None
     draining: bool = False
     asks_for_tokens: bool = False
+    embed_origins: tuple[str, ...] = ()
     metrics: bytes = b"chat_connections 3\n"
     admitted: list[Upgrade] = Factory(list)
     tokens: list[str | None] = Factory(list)
@@ -71,7 +72,7 @@ class Scene:
     def routes(self) -> Routes:
         """Return routes over the folder of pages."""
         return Routes(
-            pages=StaticFiles(self.folder),
+            pages=StaticFiles(self.folder, self.embed_origins),
             readiness=lambda: self.readiness,
             metrics_text=lambda: self.metrics,
             metrics_content_type="text/plain; version=0.0.4",

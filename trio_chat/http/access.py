@@ -168,6 +168,25 @@ def origin_allowed(
     return is_own or any(_parse_origin(entry.lower()) == theirs for entry in allowed)
 
 
+def sharing_headers(headers: Headers, embed_origins: Collection[str]) -> Headers:
+    """Return the fields that let pages of these origins read a response (CORS).
+
+    The requests are simple ones, so browsers ask for no permission in advance.
+    """
+    if not embed_origins:
+        return ()
+    vary = (b"vary", b"origin")  # a cache must not give one origin the answer for another
+    origin = only(headers, b"origin") or b""
+    theirs = _parse_origin(origin.decode("latin-1"))
+    if theirs is None or theirs not in map(_parse_origin, embed_origins):
+        return (vary,)
+    return (
+        vary,
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", b"chat-auth"),
+    )
+
+
 def _parse_origin(origin: str) -> tuple[str, str, str] | None:
     """Return scheme, host and port; the port defaults to the scheme's."""
     match = _ORIGIN.fullmatch(origin)

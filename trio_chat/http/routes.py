@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from trio_chat.http.access import sharing_headers
 from trio_chat.http.response import METHOD_NOT_ALLOWED, NOT_FOUND, Headers, Response
 from trio_chat.http.static import StaticFiles
 from trio_chat.pages.site import URL_PREFIX
@@ -80,7 +81,11 @@ class Routes:
             return NOT_FOUND
         if method not in {b"GET", b"HEAD"}:
             return METHOD_NOT_ALLOWED
-        return page(headers) if page else None
+        response = page(headers) if page else None
+        if response is not None and path.startswith((URL_PREFIX, "/readyz")):
+            shared = sharing_headers(headers, self._pages.embed_origins)
+            return evolve(response, headers=(*response.headers, *shared)) if shared else response
+        return response
 
     def _answer_readiness(self, _headers: Headers) -> Response:
         readiness = self._readiness()

@@ -129,9 +129,10 @@ class StaticFiles:
 
     Args:
         folder: The folder, including subfolders; hidden files are skipped.
-        embed_origins: The origins whose pages may show the pages in a frame.
+        embed_origins: The origins whose pages may show the pages in a frame, and read the files.
 
     Attributes:
+        embed_origins: As given.
         version: The digest of all files, part of the paths of immutable files.
 
     Raises:
@@ -141,6 +142,7 @@ class StaticFiles:
 
     def __init__(self, folder: Path, embed_origins: Collection[str] = ()) -> None:
         self._folder = folder
+        self.embed_origins = embed_origins
         site = read_site(folder)
         self.version = site.version
         self._files: dict[str, StaticFile] = {}
