@@ -42,14 +42,14 @@ async def test_server_without_tokens_identifies_nobody() -> None:
         assert (await admitted(scene, upgrade())).identity is None
 
 
+EXPIRED = for_user("Ann", NOW)
+INVALID = ["", "x", GOOD + "x", for_user("", NOW + 60), GOOD[:-1]]
+
+
 async def test_missing_token_receives_401() -> None:
     async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
         refusal = scene.admit(upgrade(), None)
         assert refusal_of(refusal) == (401, "unauthorized", {b"WWW-Authenticate": b"Bearer"})
-
-
-EXPIRED = for_user("Ann", NOW)
-INVALID = ["", "x", GOOD + "x", for_user("", NOW + 60), GOOD[:-1]]
 
 
 @pytest.mark.parametrize("token", [EXPIRED, *INVALID])

@@ -15,6 +15,7 @@ from tests.websocket.talk import (
     Pending,
     Stage,
     Talk,
+    command,
     drafts,
     filled,
     hello,
@@ -185,6 +186,20 @@ async def test_version_2_joins_again_over_a_damaged_gap(monkeypatch: pytest.Monk
     with Stage(store=store).talk() as talk:
         await let_in(talk, Gap(1, 3))
         assert isinstance(talk.take_request(), Join)
+
+
+async def test_client_that_left_does_not_join_again_over_a_damaged_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = await filled(0)
+    monkeypatch.setattr(store, "read_after", damaged)
+    with Stage(store=store).talk() as talk:
+        await talk.say(hello())
+        talk.conversation.admit(Pending(talk.take_join(), cut=1, gaps=[Gap(1, 3)]))
+        await talk.say(command("leave", room="general"))
+        talk.take_request()
+        await talk.run_jobs()
+        assert not talk.requests_left()
 
 
 async def test_resume_over_damage_receives_the_newest_events(
