@@ -89,7 +89,7 @@ function join(name) {
   const unsent = storage.storedRequests(name);
   const sent = new SentIds(name);
   const user = { name, device: storage.deviceSecret(), token: login?.token ?? "", rooms, unsent, sent };
-  drafts = new Drafts(name);
+  drafts = new Drafts(name, reviewUnsent);
   const session = sessions.start(url, user, {
     onState: changeState,
     onRoom: (room, part) => {
@@ -99,7 +99,7 @@ function join(name) {
     onRoomLost: loseRoom,
     onUnsent: (requests) => {
       storage.storeRequests(name, requests);
-      warnOfUnsent(requests.length > 0);
+      reviewUnsent();
     },
     onError: (error) => view.showError(explainError(error)),
     onTokenExpiring: (isExpiring) => {
@@ -114,7 +114,7 @@ function join(name) {
       leaveChat(error === null ? explainClose(code, reason) : explainError(error));
     },
   });
-  warnOfUnsent(unsent.length > 0);
+  reviewUnsent();
   current = rooms[0];
   // After a reload, show the chat at once. A newcomer sees it once the server has accepted them.
   if (tab !== null) enterChat();
@@ -155,6 +155,11 @@ function openRoom(name) {
 function leaveRoom(name) {
   sessions.session?.leaveRoom(name);
   drafts?.forget(name);
+}
+
+/** A closing tab takes the unsent requests along, and the texts that the browser does not store. */
+function reviewUnsent() {
+  warnOfUnsent((sessions.session?.requests.length ?? 0) > 0 || drafts?.isSaved === false);
 }
 
 /**

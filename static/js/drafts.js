@@ -13,6 +13,7 @@ const SAVE_AFTER_MS = 300;
  */
 export class Drafts {
   #user;
+  #onStored;
   /** @type {Map<string, string>} */
   #texts;
   /** By the id of the message. @type {Map<string, Edit>} */
@@ -23,9 +24,13 @@ export class Drafts {
   #timer;
   #isSaved = true;
 
-  /** @param {string} user */
-  constructor(user) {
+  /**
+   * @param {string} user
+   * @param {() => void} [onStored] Called after each attempt to store the texts.
+   */
+  constructor(user, onStored = () => {}) {
     this.#user = user;
+    this.#onStored = onStored;
     const [shared, own] = [loadFor(user, "drafts"), loadForTab(user, "drafts")];
     this.#texts = new Map([...texts(shared?.texts), ...texts(own?.texts)]);
     this.#edits = new Map([...edits(shared?.edits), ...edits(own?.edits)]);
@@ -114,6 +119,7 @@ export class Drafts {
     this.#changed.clear();
     saveForTab(this.#user, "drafts", plain({ texts: this.#texts, edits: this.#edits }));
     this.#isSaved = saveFor(this.#user, "drafts", plain(all)) || this.count() === 0;
+    this.#onStored();
   }
 
   /** @param {string} key */

@@ -71,15 +71,14 @@ test("texts are counted in one room or in all, and dropped in the same way", () 
 });
 
 test("a browser that stores nothing says so", () => {
-  const drafts = new Drafts("ann");
-  localStorage.isForbidden = true;
-  drafts.setText("dev", "half");
-  drafts.flush();
-  assert.equal(drafts.isSaved, false);
-  localStorage.isForbidden = false;
-  drafts.setText("dev", "half a text");
-  drafts.flush();
-  assert.equal(drafts.isSaved, true);
+  const outcomes = [];
+  const drafts = new Drafts("ann", () => outcomes.push(drafts.isSaved));
+  for (const isForbidden of [true, false]) {
+    localStorage.isForbidden = isForbidden;
+    drafts.setText("dev", `half ${isForbidden}`);
+    wait(300);
+  }
+  assert.deepEqual(outcomes, [false, true]);
 });
 
 test("stored values that are no texts are dropped", () => {

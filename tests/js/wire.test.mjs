@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { warnings } from "./support/browser.mjs";
 
-const { decode, roomName, unsendableName } = await import("../../static/js/client/wire.js");
+const { decode, roomName, unsendableName, validRoomName } = await import("../../static/js/client/wire.js");
 
 const INVALID = [
   "not json",
@@ -64,3 +64,14 @@ test("the page rejects a name that it cannot send", () => {
   assert.equal(unsendableName(" "), "empty");
   assert.equal(unsendableName(" {x"), "brace");
 });
+
+const offers = [
+  ["My Room", "my-room"], ["#Dev Ops!", "dev-ops"], ["Küche & Café", "kueche-cafe"], ["_x_", "x"], ["a.b_c", "a.b_c"],
+  ["x".repeat(65), "x".repeat(64)], [`${"x".repeat(63)} y`, "x".repeat(63)], ["日本", ""], ["…", ""], ["Ａ１", "a1"],
+];
+for (const [text, name] of offers) {
+  test(`“${text}” is offered as “${name}”`, () => {
+    assert.equal(validRoomName(text), name);
+    if (name !== "") assert.equal(roomName(name), name);
+  });
+}

@@ -144,6 +144,22 @@ export function roomName(text) {
   return ROOM.test(name) ? name : "";
 }
 
+/** Letters with a spelling of their own in the names of rooms. */
+const SPELLINGS = new Map([["ä", "ae"], ["ö", "oe"], ["ü", "ue"], ["ß", "ss"], ["æ", "ae"], ["ø", "o"]]);
+
+/**
+ * Make the name of a room from what a person typed, whatever it is.
+ *
+ * @param {string} text Such as `My Room!`.
+ * @returns {string} Such as `my-room`; empty if no letter and no digit can stay.
+ */
+export function validRoomName(text) {
+  if (roomName(text) !== "") return roomName(text);
+  const spelled = Array.from(text.normalize("NFC").toLowerCase(), (letter) => SPELLINGS.get(letter) ?? letter);
+  const plain = spelled.join("").normalize("NFKD").replace(/\p{M}/gu, "");
+  return plain.replace(/[^a-z0-9._]+/g, "-").replace(/^[._-]+/, "").slice(0, 64).replace(/[._-]+$/, "");
+}
+
 /**
  * Say why a client cannot send a user name. The server checks everything else.
  *
