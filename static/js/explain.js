@@ -18,7 +18,7 @@ export function explainClose(code, reason) {
 /**
  * Explain an error of the server.
  *
- * @param {import("./client/session.js").ServerError} error
+ * @param {import("./client/types.js").ServerError} error
  * @returns {string}
  */
 export function explainError({ code, message }) {

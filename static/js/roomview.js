@@ -102,7 +102,7 @@ export class RoomView {
    * Show a change of a room.
    *
    * @param {Room} room
-   * @param {import("./client/session.js").Part} part
+   * @param {import("./client/types.js").Part} part
    */
   update(room, part) {
     if (this.#open === null || room !== this.#open.room) room.shrink();

@@ -20,8 +20,8 @@ export class CurrentSession {
    * where `onUnsent` stored them.
    *
    * @param {string} url The chat's socket.
-   * @param {import("./session.js").User} user
-   * @param {import("./session.js").SessionListener} listener
+   * @param {import("./types.js").User} user
+   * @param {import("./types.js").SessionListener} listener
    * @returns {Session} Not yet connected; the caller calls `join`.
    */
   start(url, user, listener) {
@@ -41,9 +41,9 @@ export class CurrentSession {
 }
 
 /**
- * @param {import("./session.js").SessionListener} listener
+ * @param {import("./types.js").SessionListener} listener
  * @param {() => boolean} isCurrent
- * @returns {import("./session.js").SessionListener} Calls the listener only while that holds.
+ * @returns {import("./types.js").SessionListener} Calls the listener only while that holds.
  */
 function only(listener, isCurrent) {
   const guarded = Object.entries(listener).map(([name, call]) => [

@@ -5,9 +5,10 @@
  * a repeat, and it sends each request until the server answers.
  */
 
+import { Asks } from "./asks.js";
 import { Connection } from "./connection.js";
 import { nameKey } from "./names.js";
-import { newRef, Outbox, TEMPORARY } from "./outbox.js";
+import { Outbox, TEMPORARY } from "./outbox.js";
 import { Receipts } from "./receipts.js";
 import { Room } from "./room.js";
 import { decode } from "./wire.js";
@@ -18,37 +19,9 @@ const PAGE_EVENTS = 50;
 /** The wait before the page repeats a request after a temporary error, in milliseconds. */
 const RETRY_AFTER_MS = 1_000;
 
-/**
- * @typedef {"messages" | "people" | "typing"} Part A part of a room's view.
- *
- * @typedef {object} User
- * @property {string} name
- * @property {string} device A secret of this client, 128 random bits: it may edit its messages.
- * @property {string} [token] Proves the name; empty for none.
- * @property {string[]} rooms The rooms to join.
- * @property {import("./outbox.js").Request[]} [unsent] The requests to send again.
- * @property {{has: (id: string) => boolean, add: (id: string) => void}} [sent] The ids of the messages
- *   that this device has sent, from before a reload too.
- *
- * @typedef {object} ServerError
- * @property {string} code See docs/reference/wire.md, "Error codes".
- * @property {string} message The server's words.
- *
- * @typedef {object} Refusal
- * @property {number} code The close code, or 401 if the server requires a token, or another one.
- * @property {string} reason The server's words in the close frame; may be empty.
- * @property {ServerError | null} error The last error before the end, if there was one.
- *
- * @typedef {object} SessionListener
- * @property {(state: import("./connection.js").ConnectionState) => void} onState `open` means joined.
- * @property {(room: Room, part: Part) => void} onRoom A part of a room changed.
- * @property {(name: string, dropped: import("./outbox.js").Request[]) => void} onRoomLost The user left
- *   a room, or cannot join it; with the unanswered requests that it takes along.
- * @property {(requests: import("./outbox.js").Request[]) => void} onUnsent Stores the requests.
- * @property {(error: ServerError) => void} onError The server rejected a request.
- * @property {(isExpiring: boolean) => void} onTokenExpiring The token expires soon; or no longer does.
- * @property {(refusal: Refusal) => void} onRefused The session has ended for good.
- */
+/** @typedef {import("./types.js").User} User */
+/** @typedef {import("./types.js").SessionListener} SessionListener */
+/** @typedef {import("./types.js").ServerError} ServerError */
 
 /** A session under one name, from joining to leaving. */
 export class Session {
@@ -58,11 +31,8 @@ export class Session {
   #connection;
   #outbox;
   #receipts = new Receipts((room, seq) => this.#send({ type: "read", room, seq }));
-  /** The requests of this connection beside the outbox, by ref. @type {Map<string, Record<string, any>>} */
-  #pending = new Map();
+  #asks = new Asks((command) => this.#send(command));
   #isIn = false;
-  /** The ref of the probe without an answer. */
-  #probeRef = "";
   #eventAt = 0;
   /** @type {NonNullable<User["sent"]>} */
   #sent;
@@ -92,7 +62,7 @@ export class Session {
       {
         send: ({ ref, type, room, id, message }) => this.#send({ type, room, id, message, ref }),
         isReady: (name) => this.rooms.get(name)?.isJoined ?? false,
-        onChange: (requests) => listener.onUnsent(requests),
+        onChange: (requests) => listener.onUnsent?.(requests),
         onTimeout: () => this.#connection.reconnect(),
       },
       (user.unsent ?? []).filter(({ room }) => this.rooms.has(room)),
@@ -102,7 +72,7 @@ export class Session {
       onOpen: () => this.#send(this.#hello()),
       onText: (text) => this.#receive(text),
       onState: (state) => this.#changeState(state),
-      onProbe: () => this.#probe(),
+      onProbe: () => this.#isIn && this.#asks.probe(), // Before that, the welcome is the answer.
     };
     this.#connection = new Connection(url, handlers, user.token);
   }
@@ -198,7 +168,7 @@ export class Session {
    */
   retry(room, ref) {
     this.#outbox.retry(ref);
-    this.#listener.onRoom(room, "messages");
+    this.#listener.onRoom?.(room, "messages");
   }
 
   /**
@@ -207,7 +177,7 @@ export class Session {
    */
   discard(room, ref) {
     this.#outbox.discard((one) => one.ref === ref);
-    this.#listener.onRoom(room, "messages");
+    this.#listener.onRoom?.(room, "messages");
   }
 
   /**
@@ -248,13 +218,13 @@ export class Session {
     if (!room.isJoined || room.isLoadingOlder || !room.timeline.hasOlder) return;
     room.isLoadingOlder = true;
     const before = room.timeline.floor;
-    this.#ask({ type: "history", room: room.name, before, limit: PAGE_EVENTS });
+    this.#asks.ask({ type: "history", room: room.name, before, limit: PAGE_EVENTS });
   }
 
   /** @param {string} token A new token for the same name. */
   refreshToken(token) {
     this.#connection.token = token;
-    if (this.#isIn) this.#ask({ type: "auth", token });
+    if (this.#isIn) this.#asks.ask({ type: "auth", token });
   }
 
   #hello() {
@@ -268,23 +238,10 @@ export class Session {
     this.#connection.send(JSON.stringify(command));
   }
 
-  /** Leave a room of a random name: the answer `not_joined` needs no store, which may be slow. */
-  #probe() {
-    if (!this.#isIn) return; // The welcome is the answer.
-    this.#probeRef = newRef();
-    this.#send({ type: "leave", room: this.#probeRef, ref: this.#probeRef });
-  }
-
-  #proved() {
-    this.#probeRef = "";
-    if (this.#connection.answered()) this.#listener.onState({ name: "open" });
-  }
-
-  /** @param {Record<string, unknown>} command Gets a `ref` and expects an answer on this connection. */
-  #ask(command) {
-    const ref = newRef();
-    this.#pending.set(ref, command);
-    this.#send({ ...command, ref });
+  /** @param {string} ref */
+  #proved(ref) {
+    this.#asks.take(ref);
+    if (this.#connection.answered()) this.#listener.onState?.({ name: "open" });
   }
 
   /**
@@ -293,39 +250,38 @@ export class Session {
    */
   #request(room, wanted) {
     this.#outbox.add({ ...wanted, room: room.name, after: room.cursor });
-    this.#listener.onRoom(room, "messages");
+    this.#listener.onRoom?.(room, "messages");
   }
 
   /** @param {string} name */
   #rejoin(name) {
     const room = this.rooms.get(name);
-    if (this.#isIn && room?.isJoined === false) this.#ask({ type: "join", room: name, ...room.since });
+    if (this.#isIn && room?.isJoined === false) this.#asks.ask({ type: "join", room: name, ...room.since });
   }
 
   /** @param {import("./connection.js").ConnectionState} state */
   #changeState(state) {
     if (state.name === "offline") {
-      this.#listener.onState(state);
+      this.#listener.onState?.(state);
       return;
     }
     if (state.name === "connecting") this.#lastError = null;
     // An open socket is no session yet: the server may still reject the name.
     this.#isIn = false;
-    this.#pending.clear();
-    this.#probeRef = "";
+    this.#asks.clear();
     this.#receipts.clear();
     this.#outbox.close();
     for (const room of this.rooms.values()) room.disconnect();
-    this.#listener.onState(state.name === "open" ? { name: "connecting" } : state);
+    this.#listener.onState?.(state.name === "open" ? { name: "connecting" } : state);
     if (state.name === "refused") {
-      this.#listener.onRefused({ code: state.code, reason: state.reason, error: this.#lastError });
+      this.#listener.onRefused?.({ code: state.code, reason: state.reason, error: this.#lastError });
     }
   }
 
   /** @param {string} text */
   #receive(text) {
     const message = decode(text);
-    if (message?.ref !== undefined && message.ref === this.#probeRef) this.#proved();
+    if (message !== null && this.#asks.isProbe(message.ref)) this.#proved(message.ref);
     else if (message !== null) this.#handlers[message.type]?.(message, this.rooms.get(message.room));
   }
 
@@ -348,7 +304,7 @@ export class Session {
     ack: (message, room) => this.#acknowledge(message, room),
     error: (message) => this.#reject(message),
     heartbeat: ({ heads = {} }) => this.#heartbeat(heads),
-    auth: () => this.#listener.onTokenExpiring(true),
+    auth: () => this.#listener.onTokenExpiring?.(true),
     reconnect: () => this.#connection.expectRestart(),
   };
 
@@ -357,7 +313,7 @@ export class Session {
     this.#connection.answered();
     this.#isIn = true;
     this.#name = username;
-    this.#listener.onState({ name: "open" });
+    this.#listener.onState?.({ name: "open" });
     this.#outbox.open(limits?.ratePerSecond);
   }
 
@@ -366,13 +322,13 @@ export class Session {
    * @param {Room | undefined} room
    */
   #joined(message, room) {
-    if (message.ref !== undefined) this.#pending.delete(message.ref);
+    this.#asks.take(message.ref);
     if (room === undefined) return; // The user left it in the meantime.
     const readHere = room.read;
     room.enter(message);
     if (room.replaced === "new-history") this.#receipts.drop(room.name);
     if (room.read > message.read) this.#receipts.add(room.name, readHere);
-    for (const part of /** @type {const} */ (["messages", "people", "typing"])) this.#listener.onRoom(room, part);
+    for (const part of /** @type {const} */ (["messages", "people", "typing"])) this.#listener.onRoom?.(room, part);
     this.#outbox.sendNext();
   }
 
@@ -384,7 +340,7 @@ export class Session {
     if (!room?.isJoined) return;
     const outcome = room.add(event);
     this.#eventAt = Date.now();
-    if (outcome === "new") this.#listener.onRoom(room, "messages");
+    if (outcome === "new") this.#listener.onRoom?.(room, "messages");
     else if (outcome === "gap") this.#recover(room);
   }
 
@@ -408,8 +364,7 @@ export class Session {
    * @param {Room | undefined} room
    */
   #addOlder(message, room) {
-    const command = this.#pending.get(message.ref);
-    this.#pending.delete(message.ref);
+    const command = this.#asks.take(message.ref);
     // The page replaced the history after this request, so the answer does not fit.
     if (command?.before !== room?.timeline.floor) return;
     this.#update(room, "messages", (joined) => joined.addOlder(message));
@@ -417,13 +372,13 @@ export class Session {
 
   /**
    * @param {Room | undefined} room
-   * @param {Part} part
+   * @param {import("./types.js").Part} part
    * @param {(room: Room) => void} change
    */
   #update(room, part, change) {
     if (!room?.isJoined) return;
     change(room);
-    this.#listener.onRoom(room, part);
+    this.#listener.onRoom?.(room, part);
   }
 
   /**
@@ -431,30 +386,28 @@ export class Session {
    * @param {Room | undefined} room
    */
   #acknowledge({ ref, id, seq }, room) {
-    const command = this.#pending.get(ref);
-    this.#pending.delete(ref);
-    if (command?.type === "auth") this.#listener.onTokenExpiring(false);
+    const command = this.#asks.take(ref);
+    if (command?.type === "auth") this.#listener.onTokenExpiring?.(false);
     const request = this.#outbox.acknowledge(ref);
     if (request?.type === "message") this.#sent.add(id);
     if (request === undefined || room === undefined) return;
     room.acknowledge(request, id, seq);
-    this.#listener.onRoom(room, "messages");
+    this.#listener.onRoom?.(room, "messages");
   }
 
   /** @param {{ref: string, code: string, message: string, room?: string, retryAfterMs?: number}} error */
   #reject({ ref, code, message, room: name, retryAfterMs = RETRY_AFTER_MS }) {
-    const command = this.#pending.get(ref) ?? { type: "join", room: name };
-    this.#pending.delete(ref);
+    const command = this.#asks.take(ref) ?? { type: "join", room: name };
     const request = this.#outbox.reject(ref, { code, message, retryAfterMs });
     const room = this.rooms.get(request?.room ?? command.room);
     if (request !== undefined) {
-      if (room !== undefined) this.#listener.onRoom(room, "messages");
+      if (room !== undefined) this.#listener.onRoom?.(room, "messages");
     } else if (TEMPORARY.has(code) && command.room !== undefined) {
       setTimeout(() => this.#repeat(command), retryAfterMs);
     } else {
       this.#lastError = { code, message };
       if (room?.isJoined === false) this.#drop(room.name);
-      if (this.#isIn) this.#listener.onError(this.#lastError);
+      if (this.#isIn) this.#listener.onError?.(this.#lastError);
     }
   }
 
@@ -466,7 +419,7 @@ export class Session {
     if (command.type === "join") this.#rejoin(room.name);
     if (command.type !== "history") return;
     room.isLoadingOlder = false;
-    this.#listener.onRoom(room, "messages");
+    this.#listener.onRoom?.(room, "messages");
   }
 
   /** @param {string} name */
@@ -474,11 +427,11 @@ export class Session {
     this.rooms.delete(name);
     const dropped = this.#outbox.requests.filter(({ room }) => room === name);
     this.#outbox.discard(({ room }) => room === name);
-    this.#listener.onRoomLost(name, dropped);
+    this.#listener.onRoomLost?.(name, dropped);
   }
 
   /** @param {string} name */
   #sendLeave(name) {
-    if (this.#isIn) this.#ask({ type: "leave", room: name });
+    if (this.#isIn) this.#asks.ask({ type: "leave", room: name });
   }
 }
