@@ -91,28 +91,23 @@ async def test_a_guarded_call_returns_the_result_of_the_store(call: Call, one: G
 
 
 @every_call
-async def test_a_call_that_hangs_fails_in_time_and_opens_the_breaker(
-    call: Call, one: Guarded
-) -> None:
-    one.sick.is_silent = True
-    began = trio.current_time()
-    with pytest.raises(Outage, match="did not answer within 5 s"):
-        await call(one.guarded)
-    assert trio.current_time() - began == LIMIT_SECONDS
-    assert one.guarded.last_error == "it did not answer within 5 s"
-    assert one.sick.waiting == 0
-
-
-@every_call
+@pytest.mark.parametrize(
+    ("is_silent", "seconds", "why"),
+    [(True, LIMIT_SECONDS, "it did not answer within 5 s"), (False, 0, "no space left")],
+    ids=["hangs", "fails"],
+)
 async def test_a_failed_call_opens_the_breaker_which_refuses_the_next_at_once(
-    call: Call, one: Guarded
+    call: Call, one: Guarded, seconds: float, why: str, *, is_silent: bool
 ) -> None:
+    one.sick.is_silent = is_silent
+    began = trio.current_time()
     await one.fail(call)
+    assert trio.current_time() - began == seconds
+    assert (one.guarded.last_error, one.sick.waiting) == (why, 0)
     asked, began = one.sick.asked, trio.current_time()
-    with pytest.raises(Outage, match="no space left"):
+    with pytest.raises(Outage, match=why):
         await call(one.guarded)
     assert (one.sick.asked, trio.current_time()) == (asked, began)
-    assert one.guarded.last_error == "no space left"
 
 
 @every_call
