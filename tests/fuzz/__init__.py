@@ -1,1 +1,1 @@
-"""Any input at all: what comes out is still one of the few things that may."""
+"""Random input: every result is valid, or a refusal."""

@@ -42,7 +42,6 @@ def test_each_message_is_compressed_on_its_own() -> None:
 
 
 def inflated(*fragments: bytes, limit: int = LIMIT) -> bytes:
-    """What comes out of a message in fragments."""
     inflater = Inflater(limit)
     last = len(fragments) - 1
     return b"".join(
@@ -51,7 +50,6 @@ def inflated(*fragments: bytes, limit: int = LIMIT) -> bytes:
 
 
 def refusal(*fragments: bytes, limit: int = LIMIT) -> CloseCode:
-    """The code with which a message in fragments is refused."""
     with pytest.raises(Disconnect) as caught:
         inflated(*fragments, limit=limit)
     return caught.value.code
@@ -59,7 +57,7 @@ def refusal(*fragments: bytes, limit: int = LIMIT) -> CloseCode:
 
 @st.composite
 def cut(draw: st.DrawFn, data: bytes) -> Sequence[bytes]:
-    """The same bytes in fragments, some of which may be empty."""
+    """Cut bytes into fragments, some of them empty."""
     places = draw(st.lists(st.integers(0, len(data)), max_size=4))
     return [data[begin:end] for begin, end in pairwise([0, *sorted(places), len(data)])]
 

@@ -233,7 +233,7 @@ class Connected:
 
 @frozen
 class Disconnected:
-    """The connection ended; the client reconnects by itself.
+    """The connection ended; the client reconnects.
 
     Attributes:
         why: The reason, for people.

@@ -17,8 +17,8 @@ SOON_SECONDS: Final = 1.0
 """Clients spread over this time after an announced restart."""
 
 STABLE_SECONDS: Final = 5.0
-"""Time in the chat after which the waits begin anew, so that clients do not hammer a server that
-accepts and drops them at once."""
+"""Time in the chat after which the waits start again from the shortest. A server that accepts and
+drops clients at once does not reset them."""
 
 # Temporary statuses: a slow head, too many upgrades. So are all failures of the server (5xx).
 _TEMPORARY_STATUSES: Final = frozenset({408, 429})

@@ -18,7 +18,7 @@ from trio_chat.client.wire import JoinedMessage, write
 from trio_chat.protocol.commands import ReadMarker, SetTyping, Since
 
 READ_SECONDS: Final = 1.0
-"""Minimum time between two read markers: the server sends them no more often."""
+"""Minimum time between two read markers: the server sends them at most as often."""
 
 TYPING_SECONDS: Final = 3.0
 """Time after which the client repeats that the user types: the server ends it after 6 s."""

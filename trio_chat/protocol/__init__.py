@@ -1,1 +1,1 @@
-"""The wire, without IO: no trio, no sockets, no clock. Time comes in as an argument."""
+"""The wire protocol, without IO: no trio, no sockets, no clock."""

@@ -85,7 +85,7 @@ class Session:
     rooms: set[str] = field(factory=set, init=False)
 
     def receive(self, text: str) -> Enter | Command:
-        """Return what a message asks for, checked, with its text prepared.
+        """Return the command in a message, checked, with its text prepared.
 
         Raises:
             CommandError: The message is invalid here. The session continues, but after an invalid
