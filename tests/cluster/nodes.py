@@ -225,7 +225,7 @@ class Cluster:
 
     async def deliver(self, node: ClusterNode, payloads: Sequence[bytes]) -> None:
         """Deliver these payloads to a node, and drop its others."""
-        await node.scene.listener().receive(payloads)
+        await node.scene.receiver().receive(payloads)
         node.post = []
         await node.scene.hub.flush()
 
@@ -239,6 +239,6 @@ class Cluster:
         """Kill a node."""
         del self.nodes[number]
 
-    async def logged(self, room: str = ROOM) -> list[str]:
+    async def stored(self, room: str = ROOM) -> list[str]:
         """Return the texts of all stored events."""
-        return [line.split(": ", 1)[1] for line in await self[0].scene.logged(room)]
+        return [line.split(": ", 1)[1] for line in await self[0].scene.stored(room)]

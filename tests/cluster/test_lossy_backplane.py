@@ -18,11 +18,11 @@ NODES = "abc"
 
 async def _deliver(rng: random.Random, node: ClusterNode) -> None:
     """Deliver envelopes in any order: some later, some never, some twice."""
-    listener = node.scene.listener()
+    receiver = node.scene.receiver()
     rng.shuffle(node.post)
     later = node.post[: rng.randrange(3)]
     for payload in node.post[len(later) :]:
-        await listener.receive([payload] * rng.choice((0, 1, 1, 1, 2)))
+        await receiver.receive([payload] * rng.choice((0, 1, 1, 1, 2)))
     node.post = later
     await node.scene.hub.flush()
 

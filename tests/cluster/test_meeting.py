@@ -41,7 +41,7 @@ async def test_a_start_waits_for_the_users_of_other_nodes(nursery: trio.Nursery)
         await node.ask()
     await cluster.settle()
     await cluster.join(2, "ann")
-    assert await cluster.logged() == ["ann has joined the chat"]
+    assert await cluster.stored() == ["ann has joined the chat"]
 
 
 async def test_a_start_waits_for_a_snapshot_that_is_delayed(nursery: trio.Nursery) -> None:

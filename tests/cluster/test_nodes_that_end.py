@@ -38,14 +38,14 @@ async def test_users_of_a_dead_node_leave_within_45_seconds_once(cluster: Cluste
     cluster.remove(1)
     await cluster.wait(45)
     assert cluster.lists() == [["ann"]] * 2
-    assert (await cluster.logged()).count("eve has left the chat") == 1
+    assert (await cluster.stored()).count("eve has left the chat") == 1
 
 
 async def test_users_of_a_dead_node_leave_a_room_without_other_users(cluster: Cluster) -> None:
     await cluster.join(1, "eve", room="dev")
     cluster.remove(1)
     await cluster.wait(45)
-    assert await cluster.logged("dev") == ["eve has joined the chat", "eve has left the chat"]
+    assert await cluster.stored("dev") == ["eve has joined the chat", "eve has left the chat"]
 
 
 async def test_a_paused_node_returns_without_notices(cluster: Cluster) -> None:
@@ -61,7 +61,7 @@ async def test_a_paused_node_returns_without_notices(cluster: Cluster) -> None:
     await cluster.wait(DOUBT_SECONDS)
     assert cluster.lists() == [["ann"]] * 3
     joins = ["ann has joined the chat", "eve has joined the chat"]
-    assert sorted(await cluster.logged()) == [*joins, "eve has left the chat"]
+    assert sorted(await cluster.stored()) == [*joins, "eve has left the chat"]
 
 
 async def test_joins_and_leaves_of_an_outage_arrive_after_it(cluster: Cluster) -> None:
@@ -72,7 +72,7 @@ async def test_joins_and_leaves_of_an_outage_arrive_after_it(cluster: Cluster) -
     await cluster.meet()
     await cluster.wait(DOUBT_SECONDS)
     assert cluster.lists() == [["eve"]] * 3
-    assert (await cluster.logged()).count("ann has left the chat") == 1
+    assert (await cluster.stored()).count("ann has left the chat") == 1
 
 
 async def test_a_user_who_moves_during_an_outage_does_not_leave(cluster: Cluster) -> None:
@@ -84,7 +84,7 @@ async def test_a_user_who_moves_during_an_outage_does_not_leave(cluster: Cluster
     await cluster.settle()
     await cluster.wait(DOUBT_SECONDS)
     assert cluster.lists() == [["ann", "eve"]] * 3
-    assert len(await cluster.logged()) == 2
+    assert len(await cluster.stored()) == 2
 
 
 async def test_a_user_whose_move_arrives_late_does_not_leave(cluster: Cluster) -> None:
@@ -102,7 +102,7 @@ async def test_a_user_whose_move_arrives_late_does_not_leave(cluster: Cluster) -
     await cluster.deliver(cluster[2], late)
     await cluster.wait(2 * HEARTBEAT_SECONDS)
     assert cluster.lists() == [["ann", "eve"]] * 3
-    assert len(await cluster.logged()) == 2
+    assert len(await cluster.stored()) == 2
 
 
 # --- nodes that leave ----------------------------------------------------------------------------
@@ -149,7 +149,7 @@ async def test_a_user_has_five_seconds_after_each_of_two_leaving_nodes(
     await cluster.join(2, "ann")
     await cluster.wait(LEAVING_SECONDS + DOUBT_SECONDS)
     assert eve.got == []
-    assert (await cluster.logged()).count("ann has left the chat") == 0
+    assert (await cluster.stored()).count("ann has left the chat") == 0
 
 
 async def test_a_user_who_moved_from_a_leaving_node_may_return(cluster: Cluster) -> None:
@@ -180,7 +180,7 @@ async def test_a_user_leaves_once_if_the_end_of_a_node_is_known_late(cluster: Cl
     await cluster[0].connect()
     await cluster.wait(LEAVING_SECONDS + DOUBT_SECONDS)
     assert cluster.lists() == [[], []]
-    assert (await cluster.logged()).count("ann has left the chat") == 1
+    assert (await cluster.stored()).count("ann has left the chat") == 1
 
 
 # --- random programs -----------------------------------------------------------------------------
@@ -236,7 +236,7 @@ async def _storm(rng: random.Random, clock: trio.testing.MockClock) -> None:
             await cluster[number].ask(leave(member))
         await cluster.wait(LEASE_SECONDS)
         assert cluster.lists() == [[]] * 3
-        notices = Counter(line.lower() for line in await cluster.logged())
+        notices = Counter(line.lower() for line in await cluster.stored())
         for name in storm.seen:
             joins, leaves = (notices[f"{name} has {what} the chat"] for what in ("joined", "left"))
             assert 0 < leaves <= joins

@@ -15,15 +15,15 @@ from trio_chat.hub.requests import InTurn
 
 
 async def test_the_receiver_skips_invalid_payloads(pair: Pair) -> None:
-    listener = pair.scene.listener()
+    receiver = pair.scene.receiver()
     one, two = pair.stores("one"), pair.stores("two")
     with capture_logs() as lines:
-        await listener.receive([pack(pair.envelope(()))])
+        await receiver.receive([pack(pair.envelope(()))])
         await pair.ask()
         assert "warning" not in {line["log_level"] for line in lines}
-        listener.receive_nowait([b"garbage"])  # the hub receives no empty request
-        listener.receive_nowait([b"{}", pack(pair.envelope(one))])
-        await listener.receive([b"garbage", pack(pair.envelope(two))])
+        receiver.receive_nowait([b"garbage"])  # the hub receives no empty request
+        receiver.receive_nowait([b"{}", pack(pair.envelope(one))])
+        await receiver.receive([b"garbage", pack(pair.envelope(two))])
         await pair.ask()
     assert [line["log_level"] for line in lines].count("warning") == 1
     assert pair.got == ["2 eve: one", "3 eve: two"]
@@ -34,12 +34,12 @@ async def test_the_hub_receives_the_next_envelopes_after_it_has_applied_the_last
     pair: Pair, nursery: trio.Nursery
 ) -> None:
     scene = Scene(pair.store, backplane=Published())  # its hub does not run
-    listener = scene.listener()
+    receiver = scene.receiver()
     payloads = [pack(pair.envelope(())) for _ in range(2)]
 
     async def receive() -> None:
         for payload in payloads:
-            await listener.receive([payload])
+            await receiver.receive([payload])
 
     async def take() -> list[Envelope]:
         (request,) = await scene.hub.inbox.take()
@@ -53,32 +53,32 @@ async def test_the_hub_receives_the_next_envelopes_after_it_has_applied_the_last
     nursery.start_soon(receive)
     await trio.testing.wait_all_tasks_blocked()
     with pytest.raises(trio.WouldBlock):
-        listener.receive_nowait(payloads)
+        receiver.receive_nowait(payloads)
     assert [await take(), await take()] == [[unpack(payload)] for payload in payloads]
 
 
 async def test_the_receiver_refuses_another_history(pair: Pair) -> None:
     metrics, envelope = pair.scene.metrics, pair.envelope(pair.stores("one"))
     envelope.epoch = "theirs"
-    listener = pair.scene.listener()
+    receiver = pair.scene.receiver()
     with pytest.raises(trio.WouldBlock):
-        listener.receive_nowait([b"garbage", pack(envelope)])
+        receiver.receive_nowait([b"garbage", pack(envelope)])
     assert metrics.bad_envelopes.count == metrics.foreign_envelopes.count == 0
-    await listener.receive([pack(envelope)])
+    await receiver.receive([pack(envelope)])
     await pair.ask()
     assert (pair.got, len(pair.scene.cluster.peers)) == ([], 0)
     assert metrics.foreign_envelopes.count == 1
 
 
 async def test_the_receiver_reports_outages_of_the_backplane(pair: Pair) -> None:
-    listener, peers = pair.scene.listener(), pair.scene.cluster.peers
-    await listener.down()
+    receiver, peers = pair.scene.receiver(), pair.scene.cluster.peers
+    await receiver.down()
     pair.stores("one")
     await pair.wait(UNCONNECTED_SECONDS)
     assert [peers.listens_since] == [None]
     assert pair.got == ["2 eve: one"]
     pair.stores("two")
-    await listener.up()
+    await receiver.up()
     await pair.wait(0)
     assert peers.listens_since is not None
     assert pair.got == ["2 eve: one", "3 eve: two"]

@@ -36,7 +36,7 @@ async def test_a_join_is_on_every_list_and_stored_once(three: Cluster) -> None:
     ann = await three.join(0, "Ann")
     eve = await three.join(1, "eve")
     assert three.lists() == [["Ann", "eve"]] * 3
-    assert await three.logged() == ["Ann has joined the chat", "eve has joined the chat"]
+    assert await three.stored() == ["Ann has joined the chat", "eve has joined the chat"]
     assert ann.got[-2:] == ["2 * eve has joined the chat", "+eve 2"]
     assert [name.shown for name in eve.admission.members] == ["Ann", "eve"]
     assert eve.admission.count == 2
@@ -55,7 +55,7 @@ async def test_a_user_of_one_node_is_not_new_on_another(cluster: Cluster) -> Non
     await cluster.join(1, "ann")
     assert ann.got == []
     assert cluster.lists() == [["Ann"], ["Ann"]]
-    assert await cluster.logged() == ["Ann has joined the chat"]
+    assert await cluster.stored() == ["Ann has joined the chat"]
 
 
 async def test_the_first_spelling_counts_on_all_nodes(cluster: Cluster) -> None:
@@ -103,7 +103,7 @@ async def test_a_user_who_joins_on_two_nodes_at_once_joins_and_leaves_once(
         for number, name in enumerate(("ann", second))
     ]
     await three.settle()
-    assert await three.logged() == ["eve has joined the chat", "ann has joined the chat"]
+    assert await three.stored() == ["eve has joined the chat", "ann has joined the chat"]
     assert [line for line in eve.got if line.endswith("ann has joined the chat")] == [
         "2 * ann has joined the chat"
     ]
@@ -111,21 +111,21 @@ async def test_a_user_who_joins_on_two_nodes_at_once_joins_and_leaves_once(
     await three[0].ask(leave(first))
     await three[1].ask(leave(other))
     await three.wait(2 * DOUBT_SECONDS)
-    assert (await three.logged())[2:] == ["ann has left the chat"]
+    assert (await three.stored())[2:] == ["ann has left the chat"]
 
 
 async def test_a_user_of_two_nodes_that_are_cut_off_leaves_once(cluster: Cluster) -> None:
     members = [await cluster[number].scene.join("ann", encoding=V2) for number in range(2)]
     for node, member in zip(cluster.nodes, members, strict=True):
         await node.ask(leave(member))
-    assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
+    assert await cluster.stored() == ["ann has joined the chat", "ann has left the chat"]
 
 
 async def test_each_join_and_leave_within_a_turn_is_stored(cluster: Cluster) -> None:
     scene, ann, again = cluster[0].scene, Recorder(V2), Recorder(V2)
     await scene.ask(join(ann, "ann"), leave(ann), join(again, "ann"))
     joined = "ann has joined the chat"
-    assert await cluster.logged() == [joined, "ann has left the chat", joined]
+    assert await cluster.stored() == [joined, "ann has left the chat", joined]
 
 
 async def test_a_join_beside_a_message_changes_no_comparison_of_refs(
@@ -173,7 +173,7 @@ async def test_a_leave_is_on_every_list_and_stored_once(three: Cluster) -> None:
     assert ann.got == ["3 * eve has left the chat", "-eve 1"]
     await three.wait(DOUBT_SECONDS)
     assert three.lists() == [["ann"]] * 3
-    assert (await three.logged()).count("eve has left the chat") == 1
+    assert (await three.stored()).count("eve has left the chat") == 1
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -183,11 +183,11 @@ async def test_only_leaving_the_last_node_is_stored(three: Cluster, *, at_once: 
     if not at_once:
         await three.settle()
         assert three.lists() == [["ann"]] * 3
-        assert await three.logged() == ["ann has joined the chat"]
+        assert await three.stored() == ["ann has joined the chat"]
     await three.leave(1, second)
     assert three.lists() == [[]] * 3
     await three.wait(DOUBT_SECONDS)
-    assert await three.logged() == ["ann has joined the chat", "ann has left the chat"]
+    assert await three.stored() == ["ann has joined the chat", "ann has left the chat"]
 
 
 async def test_a_user_who_returns_before_the_notice_has_not_left(cluster: Cluster) -> None:
@@ -197,7 +197,7 @@ async def test_a_user_who_returns_before_the_notice_has_not_left(cluster: Cluste
     await cluster.settle()
     await cluster.join(0, "ann")
     await cluster.wait(DOUBT_SECONDS)
-    assert await cluster.logged() == ["ann has joined the chat"]
+    assert await cluster.stored() == ["ann has joined the chat"]
 
 
 async def test_a_user_who_may_return_stays_on_all_lists(cluster: Cluster) -> None:
@@ -237,7 +237,7 @@ async def test_a_leave_stored_too_early_is_followed_by_a_join(cluster: Cluster) 
     assert cluster.lists() == [["ann"], ["ann"]]
     await cluster.leave(1, again)
     joined, left = "ann has joined the chat", "ann has left the chat"
-    assert await cluster.logged() == [joined, left, joined, left]
+    assert await cluster.stored() == [joined, left, joined, left]
 
 
 async def test_nodes_agree_on_a_new_session_after_an_early_leave(three: Cluster) -> None:
@@ -251,7 +251,7 @@ async def test_nodes_agree_on_a_new_session_after_an_early_leave(three: Cluster)
     await three.leave(2, members[1])
     assert three.lists() == [["ann"]] * 3
     await three.leave(1, members[0])
-    assert await three.logged() == ["ann has joined the chat", "ann has left the chat"] * 3
+    assert await three.stored() == ["ann has joined the chat", "ann has left the chat"] * 3
 
 
 async def test_a_notice_of_a_closed_room_is_stored(three: Cluster) -> None:
@@ -262,7 +262,7 @@ async def test_a_notice_of_a_closed_room_is_stored(three: Cluster) -> None:
     await three.settle()
     del three.nodes[:2]
     await three.wait(DOUBT_SECONDS)
-    assert (await three.logged("dev"))[-1] == "ann has left the chat"
+    assert (await three.stored("dev"))[-1] == "ann has left the chat"
 
 
 # --- large rooms ---------------------------------------------------------------------------------
@@ -273,14 +273,14 @@ async def test_users_of_all_nodes_make_a_room_large(nursery: trio.Nursery) -> No
     await cluster.meet()
     for number, name in enumerate(("ann", "eve", "bob", "cid")):
         await cluster.join(number % 2, name)
-    assert len(await cluster.logged()) == 2
+    assert len(await cluster.stored()) == 2
     first = await cluster.join(0, "dan")
     second = await cluster.join(1, "dan")
     await cluster[0].ask(leave(first))
     await cluster[1].ask(leave(second))
     await cluster.settle()
     await cluster.wait(DOUBT_SECONDS)
-    assert len(await cluster.logged()) == 2
+    assert len(await cluster.stored()) == 2
     assert cluster.lists() == [["ann", "bob", "cid", "eve"]] * 2
 
 
@@ -293,7 +293,7 @@ async def test_a_new_session_in_a_large_room_is_not_stored(nursery: trio.Nursery
     await cluster[0].ask(leave(ann))
     await cluster.settle()
     assert cluster.lists() == [["ann", "eve"]] * 2
-    assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
+    assert await cluster.stored() == ["ann has joined the chat", "ann has left the chat"]
 
 
 # --- rooms without members on a node -------------------------------------------------------------
@@ -312,7 +312,7 @@ async def test_a_paused_node_announces_users_who_did_not_return(cluster: Cluster
     cluster[0].scene.hub._rooms.empty._seconds = QUIET_SECONDS
     await cluster.leave(0, await cluster.join(0, "ann"), may_return=True)
     await cluster.wait(2 * QUIET_SECONDS, step=2 * QUIET_SECONDS)
-    assert (await cluster.logged()).count("ann has left the chat") == 1
+    assert (await cluster.stored()).count("ann has left the chat") == 1
     await cluster.wait(QUIET_SECONDS)
     assert ROOM not in cluster[0].scene.hub._rooms
 

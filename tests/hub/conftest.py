@@ -17,7 +17,7 @@ async def scene(nursery: trio.Nursery) -> Scene:
 
 
 @pytest.fixture
-async def crowd(nursery: trio.Nursery) -> Scene:
+async def large(nursery: trio.Nursery) -> Scene:
     """A hub on which a room of three users is large."""
     scene = Scene(large_room_size=2)
     nursery.start_soon(scene.hub.run)

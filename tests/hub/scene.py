@@ -216,7 +216,7 @@ class Scene:
         )
         self.hub = Hub(self.store, others, context)
 
-    def listener(self) -> BackplaneReceiver:
+    def receiver(self) -> BackplaneReceiver:
         """Return a receiver that puts envelopes into the inbox."""
         clocks = Clocks(lambda: WALL_MS)
         return BackplaneReceiver(self.hub.inbox, self.cluster, self.metrics, self.foreign, clocks)
@@ -259,7 +259,7 @@ class Scene:
         jump(seconds)
         await self.ask(Tick())
 
-    async def logged(self, room: str = ROOM) -> list[str]:
+    async def stored(self, room: str = ROOM) -> list[str]:
         """Return all stored events, in summaries."""
         page = await self.store.read_before(room, 1 << 60, 1000)
         return [

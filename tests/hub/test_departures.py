@@ -139,11 +139,11 @@ async def test_flush_waits_until_all_members_have_left(
     assert passed <= TICK_SECONDS + RUSH_TICK_SECONDS * (ticks + 1)
 
 
-async def test_a_member_leaves_a_large_room_at_once(crowd: Scene) -> None:
+async def test_a_member_leaves_a_large_room_at_once(large: Scene) -> None:
     members = [Deaf() for _ in range(200)]
-    await put_all(crowd, [join(member, f"user{n}") for n, member in enumerate(members)])
-    await crowd.ask(*(leave(member) for member in members[:-2]))
-    assert len(crowd.hub._rooms["general"].presence) == 2
+    await put_all(large, [join(member, f"user{n}") for n, member in enumerate(members)])
+    await large.ask(*(leave(member) for member in members[:-2]))
+    assert len(large.hub._rooms["general"].presence) == 2
 
 
 async def test_the_users_of_a_dead_node_leave_at_the_same_pace(nursery: trio.Nursery) -> None:

@@ -79,7 +79,7 @@ async def test_an_ended_connection_leaves_every_room(scene: Scene, ann: Recorder
     bob.forget()
     await scene.ask(leave(ann))
     assert bob.got == ["3 * Ann has left the chat", "[bob] 1"]
-    assert (await scene.logged())[-1] == "2 *: Ann has left the chat"
+    assert (await scene.stored())[-1] == "2 *: Ann has left the chat"
 
 
 async def test_the_cut_is_the_newest_stored_event(scene: Scene) -> None:
@@ -104,7 +104,7 @@ async def test_requests_after_a_leave_have_no_effect(scene: Scene, ann: Recorder
     ann.forget()
     await scene.ask(say(bob, "a ghost"), leave(bob), leave(Recorder()))
     assert ann.got == []
-    assert len(await scene.logged()) == 3
+    assert len(await scene.stored()) == 3
 
 
 async def test_a_member_that_joins_and_leaves_in_a_turn_receives_events_between(

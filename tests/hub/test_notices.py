@@ -28,10 +28,10 @@ async def bounded(nursery: trio.Nursery) -> Scene:
 
 async def notices(scene: Scene, room: str = ROOM) -> list[str]:
     """Return all stored notices."""
-    return [line.partition(" ")[2] for line in await scene.logged(room) if " *: " in line]
+    return [line.partition(" ")[2] for line in await scene.stored(room) if " *: " in line]
 
 
-async def come_and_go(scene: Scene, name: str, times: int = 1, address: str = HERE) -> None:
+async def join_and_leave(scene: Scene, name: str, times: int = 1, address: str = HERE) -> None:
     for _ in range(times):
         member = await scene.join(name, address=address)
         await scene.ask(leave(member))
@@ -39,9 +39,9 @@ async def come_and_go(scene: Scene, name: str, times: int = 1, address: str = HE
 
 async def test_a_user_has_six_notices_and_then_only_presence(bounded: Scene) -> None:
     plain, other = await bounded.join("bob"), await bounded.join("cid", encoding=Encoding.VERSION_2)
-    await come_and_go(bounded, "ann", 3)
+    await join_and_leave(bounded, "ann", 3)
     forget(plain, other)
-    await come_and_go(bounded, "ann")
+    await join_and_leave(bounded, "ann")
     assert plain.got == ["[ann bob cid] 3", "[bob cid] 2"]
     assert other.got == ["+ann 3", "-ann 2"]
     expected = [JOINED.format("ann"), LEFT.format("ann")] * 3
@@ -51,14 +51,14 @@ async def test_a_user_has_six_notices_and_then_only_presence(bounded: Scene) -> 
 async def test_a_flaky_client_does_not_push_messages_off_the_newest_page(bounded: Scene) -> None:
     bob = await bounded.join("bob")
     await bounded.ask(say(bob, "hello"))
-    await come_and_go(bounded, "ann", 200)
-    assert "2 bob: hello" in (await bounded.logged())[-10:]
+    await join_and_leave(bounded, "ann", 200)
+    assert "2 bob: hello" in (await bounded.stored())[-10:]
 
 
 async def test_the_budget_of_notices_is_for_ten_minutes(bounded: Scene) -> None:
-    await come_and_go(bounded, "ann", 4)
+    await join_and_leave(bounded, "ann", 4)
     jump(600)
-    await come_and_go(bounded, "ann", 4)
+    await join_and_leave(bounded, "ann", 4)
     assert await notices(bounded) == [JOINED.format("ann"), LEFT.format("ann")] * 6
 
 
@@ -73,9 +73,9 @@ async def test_a_leave_is_announced_if_and_only_if_its_join_was(
             await bounded.ask(leave(member, may_return=True))
             await bounded.tick_after(5)
 
-    await come_and_go(bounded, "ann", 2)
+    await join_and_leave(bounded, "ann", 2)
     announced = await bounded.join("Ann", address=HERE)
-    await come_and_go(bounded, "ann", 5)
+    await join_and_leave(bounded, "ann", 5)
     jump(300)
     await go(announced)
     assert (await notices(bounded))[4:] == [JOINED.format("Ann"), LEFT.format("Ann")]
@@ -95,11 +95,11 @@ async def test_a_return_in_time_costs_no_notice(bounded: Scene) -> None:
 
 
 async def test_each_user_room_and_address_has_its_own_budget(bounded: Scene) -> None:
-    await come_and_go(bounded, "ann", 4)
-    await come_and_go(bounded, "ANN", 4)
+    await join_and_leave(bounded, "ann", 4)
+    await join_and_leave(bounded, "ANN", 4)
     assert len(await notices(bounded)) == RATE
-    await come_and_go(bounded, "ann", 1, ELSEWHERE)
-    await come_and_go(bounded, "bob")
+    await join_and_leave(bounded, "ann", 1, ELSEWHERE)
+    await join_and_leave(bounded, "bob")
     assert len(await notices(bounded)) == RATE + 4
     member = await bounded.join("ann", room="dev", address=HERE)
     await bounded.ask(leave(member))
@@ -116,31 +116,31 @@ async def test_a_proved_name_has_one_budget_for_all_addresses(bounded: Scene) ->
 
 async def test_an_address_has_twenty_budgets_in_a_minute(bounded: Scene) -> None:
     for number in range(100):
-        await come_and_go(bounded, f"user{number}")
+        await join_and_leave(bounded, f"user{number}")
     assert len(await notices(bounded)) == RATE * 20
-    await come_and_go(bounded, "bob", 1, ELSEWHERE)
+    await join_and_leave(bounded, "bob", 1, ELSEWHERE)
     assert len(await notices(bounded)) == RATE * 20 + 2
     jump(60)
-    await come_and_go(bounded, "late")
+    await join_and_leave(bounded, "late")
     assert len(await notices(bounded)) == RATE * 20 + 4
 
 
 async def test_without_a_limit_all_notices_are_stored(scene: Scene) -> None:
-    await come_and_go(scene, "ann", 100)
+    await join_and_leave(scene, "ann", 100)
     assert len(await notices(scene)) == 200
     assert not scene.hub._rooms.users._notices._by_user
 
 
 async def test_the_budget_forgets_users_who_have_left(bounded: Scene) -> None:
-    await come_and_go(bounded, "ann", 5)
+    await join_and_leave(bounded, "ann", 5)
     assert not bounded.hub._rooms.users._notices._present
 
 
-async def test_a_user_who_joined_a_large_room_leaves_without_a_notice(crowd: Scene) -> None:
-    ann, bob, cid = await crowd.members("ann", "bob", "cid")
-    await crowd.ask(leave(ann), leave(cid), leave(bob))
+async def test_a_user_who_joined_a_large_room_leaves_without_a_notice(large: Scene) -> None:
+    ann, bob, cid = await large.members("ann", "bob", "cid")
+    await large.ask(leave(ann), leave(cid), leave(bob))
     expected = [JOINED.format("ann"), JOINED.format("bob"), LEFT.format("bob")]
-    assert await notices(crowd) == expected
+    assert await notices(large) == expected
 
 
 # --- several nodes --------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ async def with_unannounced_session(nursery: trio.Nursery) -> tuple[Cluster, Reco
     """Two nodes, and Ann on the first, whose budget of notices is spent."""
     cluster = Cluster(nursery, rates=(2, 0))
     await cluster.meet()
-    await come_and_go(cluster[0].scene, "ann", address=HERE)
+    await join_and_leave(cluster[0].scene, "ann", address=HERE)
     await cluster.settle()
     first = await cluster[0].scene.join("ann", address=HERE, encoding=Encoding.VERSION_2)
     await cluster.settle()
@@ -179,7 +179,7 @@ async def test_an_unannounced_session_stays_so_when_another_node_ends_it(
     await cluster.settle()
     await cluster.wait(5)
     assert cluster[0].users() == cluster[1].users() == ([] if leaves else ["ann"])
-    assert len(await cluster.logged()) == 2
+    assert len(await cluster.stored()) == 2
 
 
 async def test_a_new_session_in_a_large_room_is_not_announced(nursery: trio.Nursery) -> None:

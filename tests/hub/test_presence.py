@@ -25,7 +25,7 @@ def test_presence_lists_each_connected_user_once_and_by_code_point(
     for arrives, raw in steps:
         name = prepare_name(raw)
         if arrives:
-            assert presence.arrive(name, "stay") is not bool(connections[name.key])
+            assert presence.arrive(name, "session") is not bool(connections[name.key])
             if not connections[name.key]:
                 shown[name.key] = raw
             connections[name.key] += 1
@@ -34,7 +34,7 @@ def test_presence_lists_each_connected_user_once_and_by_code_point(
             assert presence.depart(name.key) is not bool(connections[name.key])
             if not connections[name.key]:
                 user = presence.remove(name.key)
-                assert (user.session, user.name.shown) == ("stay", shown[name.key])
+                assert (user.session, user.name.shown) == ("session", shown[name.key])
         there = sorted(shown[key] for key, count in connections.items() if count)
         assert len(presence) == len(there)
         assert presence.first(first) == tuple(there[:first])
@@ -72,54 +72,54 @@ async def test_a_newcomer_receives_its_presence_after_the_messages_of_all(scene:
 # --- a room of three users is large ---------------------------------------------------------------
 
 
-async def fill(crowd: Scene) -> list[Recorder]:
+async def fill(large: Scene) -> list[Recorder]:
     """Join with three users; the first two forget that."""
-    members = [await crowd.join(name) for name in ("ann", "bob", "cid")]
+    members = [await large.join(name) for name in ("ann", "bob", "cid")]
     forget(*members[:2])
     return members
 
 
-async def test_a_join_that_makes_a_room_large_is_not_announced(crowd: Scene) -> None:
-    ann, bob, _ = await fill(crowd)
+async def test_a_join_that_makes_a_room_large_is_not_announced(large: Scene) -> None:
+    ann, bob, _ = await fill(large)
     assert ann.got == bob.got == []
-    assert len(await crowd.logged()) == 2
+    assert len(await large.stored()) == 2
 
 
 async def test_a_newcomer_in_a_large_room_receives_the_first_names_and_the_count(
-    crowd: Scene,
+    large: Scene,
 ) -> None:
-    _, _, cid = await fill(crowd)
+    _, _, cid = await fill(large)
     assert cid.got == ["[ann bob] 3"]
-    assert (await crowd.join("Zed")).got == ["[Zed ann] 4"]
+    assert (await large.join("Zed")).got == ["[Zed ann] 4"]
 
 
-async def test_a_large_room_receives_changed_presence_every_ten_seconds(crowd: Scene) -> None:
-    ann, bob, cid = await fill(crowd)
+async def test_a_large_room_receives_changed_presence_every_ten_seconds(large: Scene) -> None:
+    ann, bob, cid = await fill(large)
     cid.forget()
-    await crowd.tick_after(9.99)
+    await large.tick_after(9.99)
     assert ann.got == bob.got == cid.got == []
-    await crowd.tick_after(0.01)
+    await large.tick_after(0.01)
     assert ann.got == bob.got == cid.got == ["[ann bob] 3"]
-    await crowd.join("dan")
-    await crowd.tick_after(9.99)
+    await large.join("dan")
+    await large.tick_after(9.99)
     assert ann.got == ["[ann bob] 3"]
-    await crowd.tick_after(0.01)
-    await crowd.tick_after(10)
+    await large.tick_after(0.01)
+    await large.tick_after(10)
     assert ann.got == ["[ann bob] 3", "[ann bob] 4"]
 
 
-async def test_a_leave_from_a_large_room_is_not_announced(crowd: Scene) -> None:
-    ann, _, cid = await fill(crowd)
-    dan = await crowd.join("dan")
-    await crowd.ask(leave(cid))
+async def test_a_leave_from_a_large_room_is_not_announced(large: Scene) -> None:
+    ann, _, cid = await fill(large)
+    dan = await large.join("dan")
+    await large.ask(leave(cid))
     assert ann.got == []
-    await crowd.ask(leave(dan))
+    await large.ask(leave(dan))
     assert ann.got == ["[ann bob] 2"]  # the room is not large any more
-    assert len(await crowd.logged()) == 2
+    assert len(await large.stored()) == 2
 
 
-async def test_users_make_a_room_large_and_connections_do_not(crowd: Scene) -> None:
-    ann, _, _ = [await crowd.join("ann") for _ in range(3)]
+async def test_users_make_a_room_large_and_connections_do_not(large: Scene) -> None:
+    ann, _, _ = [await large.join("ann") for _ in range(3)]
     ann.forget()
-    await crowd.join("bob")
+    await large.join("bob")
     assert ann.got == ["2 * bob has joined the chat", "[ann bob] 2"]

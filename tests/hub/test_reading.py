@@ -62,57 +62,57 @@ async def test_a_marker_of_a_user_who_leaves_in_the_same_turn_counts(scene: Scen
 # --- large rooms ----------------------------------------------------------------------------------
 
 
-async def test_a_large_room_receives_changes_once_a_second(crowd: Scene) -> None:
-    ann, _ = await crowd.members("ann", "bob", encoding=V2)
-    await crowd.join("cat")
-    await crowd.tick_after(0.9)
+async def test_a_large_room_receives_changes_once_a_second(large: Scene) -> None:
+    ann, _ = await large.members("ann", "bob", encoding=V2)
+    await large.join("cat")
+    await large.tick_after(0.9)
     assert ann.got == []
-    await crowd.tick_after(0.1)
+    await large.tick_after(0.1)
     assert ann.got == ["+cat 3"]
     ann.forget()
-    dan, eve, _ = await crowd.members("dan", "eve", "fay", encoding=V2)
-    await crowd.ask(leave(eve))
-    await crowd.tick_after(1)
+    dan, eve, _ = await large.members("dan", "eve", "fay", encoding=V2)
+    await large.ask(leave(eve))
+    await large.tick_after(1)
     assert ann.got == ["+dan +fay 5"]
     assert [name.shown for name in dan.admission.members] == ["ann", "bob"]
     assert dan.admission.count == 4
 
 
-async def test_a_user_who_joins_and_leaves_in_between_is_not_sent(crowd: Scene) -> None:
-    ann, bob, cat = await crowd.members("ann", "bob", "cat", encoding=V2)
-    await crowd.ask(leave(cat))
+async def test_a_user_who_joins_and_leaves_in_between_is_not_sent(large: Scene) -> None:
+    ann, bob, cat = await large.members("ann", "bob", "cat", encoding=V2)
+    await large.ask(leave(cat))
     assert ann.got == []
-    await crowd.ask(leave(bob))
-    await crowd.tick_after(1)
+    await large.ask(leave(bob))
+    await large.tick_after(1)
     assert ann.got == ["-bob 1", "3 * bob has left the chat"]
 
 
 async def test_a_member_of_a_large_room_receives_missing_names_when_it_shrinks(
-    crowd: Scene,
+    large: Scene,
 ) -> None:
-    ann, bob, cat, dan = await crowd.members("ann", "bob", "cat", "dan", encoding=V2)
+    ann, bob, cat, dan = await large.members("ann", "bob", "cat", "dan", encoding=V2)
     assert [name.shown for name in dan.admission.members] == ["ann", "bob"]
-    await crowd.tick_after(1)
+    await large.tick_after(1)
     dan.forget()
-    await crowd.ask(leave(ann))
-    await crowd.tick_after(1)
+    await large.ask(leave(ann))
+    await large.tick_after(1)
     assert dan.got == ["-ann 3"]
     for member, changes in (bob, "+cat +dan -bob 2"), (cat, "-cat 1"):
         dan.forget()
-        await crowd.ask(leave(member))
+        await large.ask(leave(member))
         assert dan.got[0] == changes
 
 
-async def test_a_withheld_change_brings_the_missing_names(crowd: Scene) -> None:
-    _, _, ann = await crowd.members("bob", "cat", "ann", encoding=V2)
-    (second,) = await crowd.members("cat", encoding=V2)
-    await crowd.ask(leave(ann))
+async def test_a_withheld_change_brings_the_missing_names(large: Scene) -> None:
+    _, _, ann = await large.members("bob", "cat", "ann", encoding=V2)
+    (second,) = await large.members("cat", encoding=V2)
+    await large.ask(leave(ann))
     assert second.got == ["+bob +cat 2"]
 
 
-async def test_a_large_room_receives_no_read_markers(crowd: Scene) -> None:
-    ann, bob, _ = await crowd.members("ann", "bob", "cat", encoding=V2)
-    await crowd.ask(read(bob, 1))
-    await crowd.tick_after(2)
+async def test_a_large_room_receives_no_read_markers(large: Scene) -> None:
+    ann, bob, _ = await large.members("ann", "bob", "cat", encoding=V2)
+    await large.ask(read(bob, 1))
+    await large.tick_after(2)
     assert "bob read 1" not in ann.got
-    assert await crowd.store.marks(ROOM, ["bob"]) == {"bob": 1}
+    assert await large.store.marks(ROOM, ["bob"]) == {"bob": 1}

@@ -117,7 +117,7 @@ async def test_hub_admits_all_members_to_the_new_history_without_notices(
     assert ann.got == bob.got == []
     assert dev.sent is None or ann.admission is not dev
     assert {ann.admission.join.room} <= {ROOM, "dev"}
-    assert await scene.logged() == ["1 *: ann has joined the chat", "2 *: bob has joined the chat"]
+    assert await scene.stored() == ["1 *: ann has joined the chat", "2 *: bob has joined the chat"]
     await scene.ask(say(bob, "goes on"), say(ann, "here, too", "dev"))
     assert ann.got == ["3 bob: goes on", "1 ann: here, too"]
     assert bob.got == ["3 bob: goes on"]

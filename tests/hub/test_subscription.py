@@ -165,11 +165,11 @@ async def test_backlog_keeps_no_presence_without_changes(scene: Scene) -> None:
     assert bob.got[-1] == "3 * cid has left the chat"
 
 
-async def test_a_pending_member_of_a_large_room_receives_the_count(crowd: Scene) -> None:
-    await crowd.members("ann", "bea", encoding=V2)
-    bob = await pending(crowd)
-    await crowd.join("cid", encoding=V2)
-    await crowd.tick_after(LARGE_CHANGES_SECONDS)
+async def test_a_pending_member_of_a_large_room_receives_the_count(large: Scene) -> None:
+    await large.members("ann", "bea", encoding=V2)
+    bob = await pending(large)
+    await large.join("cid", encoding=V2)
+    await large.tick_after(LARGE_CHANGES_SECONDS)
     bob.activate(HISTORY)
     assert bob.got[-1] == " 4"
 

@@ -133,28 +133,28 @@ async def test_typing_has_the_name_first_given_and_stays_in_its_room(
 # --- a large room: at most one change a second ----------------------------------------------------
 
 
-async def test_a_large_room_receives_one_change_of_typing_a_second(crowd: Scene) -> None:
-    ann, bob, cid = await crowd.members("ann", "bob", "cid")
+async def test_a_large_room_receives_one_change_of_typing_a_second(large: Scene) -> None:
+    ann, bob, cid = await large.members("ann", "bob", "cid")
     cid.forget()
-    await crowd.ask(types(ann), types(bob))
+    await large.ask(types(ann), types(bob))
     assert cid.got == ["ann types"]
-    await crowd.tick_after(0.99)
+    await large.tick_after(0.99)
     assert cid.got == ["ann types"]
-    await crowd.tick_after(0.01)
+    await large.tick_after(0.01)
     assert cid.got == ["ann types", "bob types"]
 
 
-async def test_a_large_room_receives_an_end_before_a_start(crowd: Scene) -> None:
-    ann, bob, cid = await crowd.members("ann", "bob", "cid")
-    await crowd.ask(types(ann), types(bob), stops(ann))
-    await crowd.tick_after(1)
-    await crowd.tick_after(1)
+async def test_a_large_room_receives_an_end_before_a_start(large: Scene) -> None:
+    ann, bob, cid = await large.members("ann", "bob", "cid")
+    await large.ask(types(ann), types(bob), stops(ann))
+    await large.tick_after(1)
+    await large.tick_after(1)
     assert cid.got == ["ann types", "ann stops", "bob types"]
 
 
-async def test_typing_of_a_user_who_left_ends_in_a_large_room(crowd: Scene) -> None:
-    ann, bob, _ = await crowd.members("ann", "bob", "cid")
-    await crowd.join("dan")
-    await crowd.ask(types(ann), leave(ann))
-    await crowd.tick_after(1)
+async def test_typing_of_a_user_who_left_ends_in_a_large_room(large: Scene) -> None:
+    ann, bob, _ = await large.members("ann", "bob", "cid")
+    await large.join("dan")
+    await large.ask(types(ann), leave(ann))
+    await large.tick_after(1)
     assert bob.got == ["ann types", "ann stops"]

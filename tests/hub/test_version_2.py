@@ -234,7 +234,7 @@ async def test_a_repeat_is_acknowledged_and_not_sent(scene: Scene, ann: Recorder
 async def test_another_message_with_the_same_ref_is_a_conflict(scene: Scene, ann: Recorder) -> None:
     await scene.ask(say(ann, "hi", ref="r1"), say(ann, "ho", ref="r1"))
     assert ann.errors == [("conflict", "r1", ROOM)]
-    assert await scene.logged() == ["1 *: ann has joined the chat", "2 ann: hi"]
+    assert await scene.stored() == ["1 *: ann has joined the chat", "2 ann: hi"]
 
 
 async def test_only_version_2_members_receive_changes(scene: Scene, ann: Recorder) -> None:
@@ -244,7 +244,7 @@ async def test_only_version_2_members_receive_changes(scene: Scene, ann: Recorde
     await scene.ask(edit(ann, "id-3", "ho", "r1"), delete(ann, "id-3", "r2"))
     assert ann.got == ["ack r1 4", "ack r2 5", "4 edited id-3: ho", "5 deleted id-3: "]
     assert pia.got == []
-    assert (await scene.logged())[2:] == ["3 ann: ", "4 ann: ", "5 ann: "]
+    assert (await scene.stored())[2:] == ["3 ann: ", "4 ann: ", "5 ann: "]
 
 
 @pytest.mark.parametrize(("target", "code"), [("id-2", "forbidden"), ("nothing", "not_found")])
