@@ -1,4 +1,4 @@
-"""The figures of the process, and what is left of them where the kernel tells less."""
+"""The figures of the process, and those that remain without ``/proc``."""
 
 import os
 import time

@@ -36,7 +36,7 @@ def cpu_seconds(server: ChatServer) -> float:
 def test_decompression_bombs_cost_little_and_disturb_no_bystander(
     serve: Callable[..., ChatServer],
 ) -> None:
-    # 1 GiB is 1 MiB deflated: here it passes the limit of what is sent, and has to be met inside.
+    # 1 MiB of deflated zeros is below this limit, and inflates to 1 GiB.
     server = serve(*SETTINGS, "--max-frame-bytes", str(2 * MIB))
     bystander = Bystander(server.url())
     bystander.wait_for_round_trip()
@@ -67,7 +67,7 @@ def test_compression_adds_no_memory_to_an_idle_connection(serve: Callable[..., C
     for fields in ((), (OFFER,)):
         server = serve(*SETTINGS)
         with ExitStack() as stack:
-            for _ in range(20):  # what is imported and allocated once is no connection's
+            for _ in range(20):  # the first connections import and allocate what all share
                 _talk(stack, server, fields)
             before = status(server, "VmRSS")
             for _ in range(200):

@@ -46,7 +46,7 @@ def talk_until_dropped(talker: Chatter, bystander: Bystander, since: int) -> int
     while not any(has_left("stuck")(event) for event in bystander.events[since:]):
         bystander.receive_from(talker, f"{sent} {LONG}")
         sent += 1
-        assert sent < 2000, "nobody was dropped"
+        assert sent < 2000, "the server drops no client"
     return sent
 
 

@@ -1,4 +1,4 @@
-"""What the process tells systemd, with our socket in the place of systemd's."""
+"""The notifications of the process to the socket of systemd."""
 
 import signal
 import socket
@@ -25,11 +25,11 @@ def test_the_server_notifies_systemd_of_start_reload_and_stop(tmp_path: Path) ->
         notified.settimeout(PATIENCE_SECONDS)
         extra = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"}
         with ChatServer(extra=extra) as server:
-            told = messages(notified)
-            assert next(told) == "READY=1"
+            received = messages(notified)
+            assert next(received) == "READY=1"
             while notified.recv(4096) != b"WATCHDOG=1":
                 pass
             server.signal(signal.SIGHUP)
-            assert next(told).startswith("RELOADING=1\nMONOTONIC_USEC=")
-            assert next(told) == "READY=1"
-        assert next(told) == "STOPPING=1"
+            assert next(received).startswith("RELOADING=1\nMONOTONIC_USEC=")
+            assert next(received) == "READY=1"
+        assert next(received) == "STOPPING=1"

@@ -1,4 +1,4 @@
-"""The contents of the files for nginx; the tests run what is shipped."""
+"""The contents of the files for nginx; the tests run the shipped files."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Three nodes behind nginx are one chat, and nobody notices a new version of them."""
+"""Three nodes behind nginx are one chat, and a restart of each goes unnoticed."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""The list of people, and who is typing."""
+"""The list of people, and the line about typing."""
 
 from playwright.sync_api import expect
 

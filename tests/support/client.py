@@ -115,11 +115,6 @@ def is_notice(text: str) -> Callable[[Event], bool]:
     return lambda event: event["type"] == "system" and event["message"] == text
 
 
-def is_refusal(event: Event) -> bool:
-    """Match the notice that a plain connection receives in place of an error."""
-    return event["type"] == "system" and "seq" not in event
-
-
 def has_left(name: str) -> Callable[[Event], bool]:
     """Return a condition: the notice that this user has left."""
     return is_notice(f"{name} has left the chat")
