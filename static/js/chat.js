@@ -6,6 +6,7 @@ import { TOKEN_EXPIRED } from "./client/closecodes.js";
 import { socketUrl } from "./client/connection.js";
 import { CurrentSession } from "./client/current.js";
 import { DEFAULT_ROOM, MAX_ROOMS } from "./client/wire.js";
+import { Details } from "./details.js";
 import { find } from "./dom.js";
 import { Drafts } from "./drafts.js";
 import { Drawer } from "./drawer.js";
@@ -45,6 +46,7 @@ let current = "";
 const isSelf = (name) => sessions.session?.isSelf(name) ?? false;
 
 const status = new Status(() => sessions.session?.retryNow());
+new Details(() => sessions.session);
 const drawers = ["rooms", "people"].map((name) => new Drawer(chatPage, name));
 const view = new RoomView(isSelf, countUnread);
 const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);

@@ -68,6 +68,23 @@ const TEXTS = {
   "status.offline": ["Offline", "Offline"],
   "status.countdown": ["Reconnecting in {seconds} s", "Neuer Versuch in {seconds} s"],
 
+  // --- the panel that the state of the connection opens -----------------------------------------------
+  "details.title": ["Connection", "Verbindung"],
+  "details.round-trip": ["Round trip", "Antwortzeit"],
+  "details.milliseconds": ["{count} ms", "{count} ms"],
+  "details.queue": ["Waiting to be sent", "Noch nicht gesendet"],
+  "details.queue-count": [
+    { one: "{count} request", other: "{count} requests" },
+    { one: "{count} Anfrage", other: "{count} Anfragen" },
+  ],
+  "details.event": ["Last event", "Letztes Ereignis"],
+  "details.received": ["Last sign of the server", "Letztes Zeichen des Servers"],
+  "details.opened": ["Connected since", "Verbunden seit"],
+  "details.attempts": ["Failed attempts", "Gescheiterte Versuche"],
+  "details.end": ["Last interruption", "Letzte Unterbrechung"],
+  "details.end-code": ["{reason} (code {code})", "{reason} (Code {code})"],
+  "details.unknown": ["Not yet known", "Noch nicht bekannt"],
+
   // --- why a connection ended: sentences without their full stop --------------------------------------
   "close.unknown": ["The connection was closed (code {code})", "Die Verbindung wurde geschlossen (Code {code})"],
   "close.token-required": [

@@ -1,5 +1,6 @@
 """Joining, leaving, and coming back after the connection is lost."""
 
+import re
 import time
 from pathlib import Path
 
@@ -149,3 +150,15 @@ def test_leaving_ends_the_session_and_its_view(open_chat: OpenChat) -> None:
     expect(ann.others).to_have_text(["here"])
     expect(ann.own_name).to_have_text(["bob"])
     assert len(ann.sockets) == 2
+
+
+def test_the_state_opens_the_details_of_the_connection(open_chat: OpenChat) -> None:
+    ann = open_chat().join("ann")
+    pill = ann.page.get_by_role("button", name="Connected")
+    pill.focus()
+    pill.press("Enter")
+    details = ann.page.get_by_role("dialog", name="Connection")
+    expect(details).to_contain_text(re.compile(r"Round trip\d+ ms.*0 requests"))
+    ann.page.keyboard.press("Escape")
+    expect(details).to_be_hidden()
+    expect(pill).to_be_focused()

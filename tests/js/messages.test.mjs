@@ -37,6 +37,11 @@ test("the page speaks the language of the browser", () => {
   assert.deepEqual([t("join.name"), german.t("join.name")], ["Your name", "Dein Name"]);
 });
 
+test("a number selects the form of a text", () => {
+  const forms = [0, 1, 2].map((count) => t("details.queue-count", { count }));
+  assert.deepEqual(forms, ["0 requests", "1 request", "2 requests"]);
+});
+
 test("numbers are written as the browser writes them", () => {
   assert.equal(t("status.countdown", { seconds: 1_000 }), "Reconnecting in 1,000 s");
   assert.match(german.t("status.countdown", { seconds: 12_345 }), /in 12.345 s/);

@@ -33,7 +33,8 @@ export class Session {
   #receipts = new Receipts((room, seq) => this.#send({ type: "read", room, seq }));
   #asks = new Asks((command) => this.#send(command));
   #isIn = false;
-  #eventAt = 0;
+  /** When the last event of a room came, in milliseconds since 1970. @type {number | null} */
+  #eventAt = null;
   /** @type {NonNullable<User["sent"]>} */
   #sent;
   /** The last error of this connection. @type {ServerError | null} */
@@ -130,7 +131,8 @@ export class Session {
 
   /** How the connection is, for a person who looks for a fault. */
   details() {
-    return { ...this.#connection.details(), unansweredRequests: this.#outbox.requests.length, eventAt: this.#eventAt || null };
+    const unansweredRequests = this.#outbox.requests.length;
+    return { ...this.#connection.details(), unansweredRequests, eventAt: this.#eventAt };
   }
 
   /**
