@@ -32,9 +32,10 @@ export class Details {
 
   #show() {
     const session = this.#session();
-    if (session?.isIn && this.#turn % MEASURE_EVERY === 0) session.check();
+    const details = session?.details();
+    if (session?.isIn && (this.#turn % MEASURE_EVERY === 0 || details?.roundTripMs === null)) session.check();
     this.#turn += 1;
-    if (session !== null) this.#list.replaceChildren(...rows(session.details()).flatMap(row));
+    if (details !== undefined) this.#list.replaceChildren(...rows(details).flatMap(row));
     this.#timer = setTimeout(() => this.#show(), SHOW_EVERY_MS);
   }
 }

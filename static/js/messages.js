@@ -41,7 +41,7 @@ const TEXTS = {
     },
   ],
   "leave.stay": ["Stay", "Bleiben"],
-  "leave.discard": ["Discard and leave", "Verwerfen und verlassen"],
+  "leave.discard": ["Discard and leave", "Verwerfen und gehen"],
 
   // --- login links ------------------------------------------------------------------------------------
   "login.sets-name": ["Your login sets your name.", "Deine Anmeldung legt deinen Namen fest."],

@@ -1,7 +1,7 @@
 /**
  * The chat as a package for any page and for Node.js: the connection, the session, the rooms, the outbox.
  *
- * It has no page of its own, and gives codes in place of words. `docs/how-to/embed.md` shows a whole page
+ * It has no page of its own, and gives codes in place of words. `docs/how-to/own-page.md` shows a whole page
  * in 20 lines. What this file exports is the public part. It is stable, and the rest may change.
  *
  * - `Session`: one user's session. It joins, resumes, sends, and repeats until the server answers.
