@@ -12,6 +12,7 @@ import { Drafts } from "./drafts.js";
 import { Drawer } from "./drawer.js";
 import { explainClose, explainError } from "./explain.js";
 import { askForToken, followTokens } from "./frame.js";
+import { install } from "./install.js";
 import { JoinForm } from "./join.js";
 import { mayLeave, warnOfUnsent } from "./leaving.js";
 import { followNewLinks, forgetLogin, keepLogin, takeLogin } from "./login.js";
@@ -258,5 +259,6 @@ async function start() {
   else if (!joinForm.resume() && (await requiresToken(url))) joinForm.askForLink();
 }
 
+install();
 if (login === null) askForToken();
 await start();

@@ -70,7 +70,9 @@ def open_window(
             prepare: Callable[[Page], None] | None = None,
             **options: Any,  # noqa: ANN401 - playwright's options of a context
         ) -> Window:
-            context = stack.enter_context(browser.new_context(**{"locale": LOCALE, **options}))
+            # A service worker fetches files itself, so no test could fail a request.
+            options = {"locale": LOCALE, "service_workers": "block", **options}
+            context = stack.enter_context(browser.new_context(**options))
             guard.watch_context(context)
             page = context.new_page()
             guard.watch_page(page)

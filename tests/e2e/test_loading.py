@@ -1,6 +1,7 @@
 """The page loads although files fail, and requests almost nothing on a second visit."""
 
 import re
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -113,11 +114,16 @@ LOADED = """() => performance.getEntries()
 def test_the_first_visit_loads_little_and_the_second_almost_nothing(
     open_chat: OpenChat, server: ChatServer
 ) -> None:
-    ann = open_chat()
+    ann = open_chat(service_workers="allow")
     ann.page.wait_for_load_state("networkidle")
     first = ann.page.evaluate(LOADED)
-    assert len(first) <= 12, first
     assert sum(transferred for _, transferred in first) <= 50_000, first
+    ann.page.evaluate("navigator.serviceWorker.ready")
+    with urlopen(server.page("/metrics")) as answer:
+        counted = re.findall(
+            r"^trio_chat_http_responses_total\S* (\S+)$", answer.read().decode(), re.MULTILINE
+        )
+    assert 6 <= sum(map(float, counted)) <= 12  # with those of the service worker
     again = ann.page.context.new_page()
     again.goto(server.page("/"))
     again.wait_for_load_state("networkidle")

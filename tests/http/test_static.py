@@ -68,12 +68,13 @@ def test_a_page_has_a_content_security_policy_and_a_script_none(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self'",
+        "manifest-src 'self'",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
+        "trusted-types service-worker",
     }
     assert headers[b"referrer-policy"] == b"no-referrer"
     assert headers[b"cross-origin-opener-policy"] == b"same-origin"

@@ -14,6 +14,9 @@ from trio_chat.protocol.handshake import Refusal
 SOCKET_PATHS: Final = frozenset({"/ws", "/ws/", "/ws/echo"})
 """The chat, under two names, and the echo server: the paths that upgrade."""
 
+_AT_THE_ROOT: Final = ("manifest.webmanifest", "sw.js")
+"""Files for installing the page. A service worker controls only addresses below its own."""
+
 _AUTH: Final = ((b"chat-auth", b"token"),)
 
 Page = Callable[[Headers], Response]
@@ -59,6 +62,7 @@ class Routes:
         self._fixed: dict[str, Page] = {
             "/": pages.page("chat.html").answer,
             "/echo": pages.page("echo.html").answer,
+            **{f"/{name}": file.answer for name in _AT_THE_ROOT if (file := pages.find(name))},
             "/healthz": lambda _headers: _uncached(200, "ok"),
             # A proxy that passes 404 on to the next node asks all nodes this way
             # (docs/deploy/nginx.conf). It does not count as a refusal.

@@ -42,12 +42,13 @@ _CONTENT_SECURITY_POLICY: Final = (
     "script-src 'self'; "
     "style-src 'self'; "
     "img-src 'self'; "
+    "manifest-src 'self'; "
     "connect-src 'self'; "  # this host's ws: and wss: too (CSP level 3)
     "base-uri 'none'; "
     "form-action 'none'; "  # scripts read the forms; no form is submitted
     "frame-ancestors {ancestors}; "
     "require-trusted-types-for 'script'; "  # no text ever becomes markup or code
-    "trusted-types 'none'"
+    "trusted-types service-worker"  # one policy, which trusts the address of /sw.js (install.js)
 )
 
 _ASK_EACH_TIME: Final = b"no-cache"

@@ -1,0 +1,86 @@
+/**
+ * The service worker: the page opens without a network, and connects once there is one.
+ *
+ * It keeps the shell only: the page and the scripts, styles and pictures that the page names. Messages and
+ * tokens never pass here, since sockets and the part of an address after `#` do not. The network comes first,
+ * so each visit shows the server's present version, which then replaces the kept one.
+ */
+
+/** @typedef {Event & {waitUntil: (work: Promise<unknown>) => void}} WorkerEvent */
+/** @typedef {WorkerEvent & {request: Request, respondWith: (answer: Promise<Response>) => void}} FetchEvent */
+/** @typedef {typeof globalThis & {skipWaiting: () => Promise<void>, clients: {claim: () => Promise<void>}}} ShellWorker */
+
+const SHELL = "trio-chat-shell";
+const PAGE = "/";
+const FILES = /\s(?:src|href)="(\/static\/[^"]+\.(?:css|js|svg))"/g;
+
+const worker = /** @type {ShellWorker} */ (globalThis);
+
+worker.addEventListener("install", (event) => {
+  // A new version does not wait until the last tab of the old one has closed.
+  waitFor(event, fetch(PAGE).then(keep).then(() => worker.skipWaiting()));
+});
+
+worker.addEventListener("activate", (event) => waitFor(event, worker.clients.claim()));
+
+worker.addEventListener("fetch", (event) => {
+  const { request, respondWith } = /** @type {FetchEvent} */ (event);
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== "GET" || origin !== location.origin) return;
+  if (request.mode === "navigate" && pathname === PAGE) respondWith.call(event, openPage(event, request));
+  else if (pathname.startsWith("/static/")) respondWith.call(event, openFile(request));
+});
+
+/**
+ * @param {Event} event
+ * @param {Request} request
+ */
+async function openPage(event, request) {
+  try {
+    const page = await fetch(request);
+    if (page.ok) waitFor(event, keep(page.clone()));
+    // A proxy without a server behind it answers too.
+    return page.status < 500 ? page : ((await kept(PAGE)) ?? page);
+  } catch (error) {
+    const page = await kept(PAGE);
+    if (page === undefined) throw error;
+    return page;
+  }
+}
+
+/** @param {Request} request */
+async function openFile(request) {
+  return (await kept(request)) ?? fetch(request);
+}
+
+/** @param {Request | string} request */
+function kept(request) {
+  return caches.match(request, { ignoreVary: true });
+}
+
+/**
+ * Keep a page with its files, and drop those of the page before it.
+ *
+ * @param {Response} page
+ */
+async function keep(page) {
+  if (!page.ok) return;
+  const tag = page.headers.get("etag");
+  if (tag !== null && tag === (await kept(PAGE))?.headers.get("etag")) return;
+  const files = new Set([...(await page.clone().text()).matchAll(FILES)].map(([, path]) => path));
+  const shell = await caches.open(SHELL);
+  await shell.addAll([...files]); // fails as a whole, so a kept page has all its files
+  await shell.put(PAGE, page);
+  for (const request of await shell.keys()) {
+    const { pathname } = new URL(request.url);
+    if (pathname !== PAGE && !files.has(pathname)) await shell.delete(request);
+  }
+}
+
+/**
+ * @param {Event} event
+ * @param {Promise<unknown>} work
+ */
+function waitFor(event, work) {
+  /** @type {WorkerEvent} */ (event).waitUntil(work);
+}

@@ -1,0 +1,52 @@
+"""The installed page: its manifest, and how it opens without a network."""
+
+from playwright.sync_api import expect
+
+from tests.e2e.browser import Guard
+from tests.e2e.conftest import OpenChat
+from tests.support.server import ChatServer
+
+KEPT = """async () => {
+  await navigator.serviceWorker.ready;
+  const keys = await Promise.all((await caches.keys()).map(async (name) =>
+    (await (await caches.open(name)).keys()).map(({ url }) => url)));
+  return keys.flat();
+}"""
+
+ICONS = """() => Promise.all(["any-192", "any-512", "maskable-512"].map(async (name) => {
+  const image = Object.assign(new Image(), { src: `/static/icons/${name}.png` });
+  await image.decode();
+  return image.naturalWidth;
+}))"""
+
+
+def test_the_page_can_be_installed(open_chat: OpenChat) -> None:
+    ann = open_chat()
+    session = ann.page.context.new_cdp_session(ann.page)
+    manifest = session.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    assert manifest["url"].endswith("/manifest.webmanifest")
+    assert ann.page.evaluate(ICONS) == [192, 512, 512]
+    faults = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert {fault["errorId"] for fault in faults} <= {"in-incognito"}  # as every test window
+
+
+def test_the_page_opens_without_its_server_and_joins_once_that_is_back(
+    open_chat: OpenChat, server: ChatServer, guard: Guard
+) -> None:
+    guard.allow("Failed to load resource|WebSocket connection|net::ERR")
+    ann = open_chat("/", service_workers="allow")
+    ann.join("ann")
+    ann.send("secret plan")
+    expect(ann.own).to_have_text(["secret plan"])
+    kept = {url.removeprefix(server.page("/")) for url in ann.page.evaluate(KEPT)}
+    assert "" in kept
+    assert all(path == "" or path.startswith("static/") for path in kept), kept
+    server.kill()
+    again = ann.page.context.new_page()
+    again.goto(server.page("/"))
+    again.get_by_label("Your name").fill("bob")
+    again.get_by_role("button", name="Join the chat").click()
+    expect(again.locator("#notice-bar")).to_be_visible()
+    server.start()
+    expect(again.locator("#pill")).to_have_text("Connected")
