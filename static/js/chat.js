@@ -221,13 +221,15 @@ function endLogin() {
 
 /** @param {string} why Empty if the user left. */
 function leaveChat(why) {
+  // After an expired token the tab still has what was not sent.
+  warnOfUnsent((sessions.session?.requests.length ?? 0) > 0);
   sessions.end();
   drafts?.flush();
   drafts = null;
-  warnOfUnsent(false);
   storage.storeTab(null);
   // A modal dialog on a hidden page would make the join form inert.
   for (const dialog of chatPage.querySelectorAll("dialog")) dialog.close();
+  find("#details", HTMLElement).hidePopover();
   noticeBar.hidden = true;
   loginBar.hidden = true;
   chatPage.hidden = true;

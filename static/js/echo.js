@@ -4,6 +4,7 @@ import { Connection, socketUrl } from "./client/connection.js";
 import { find, make } from "./dom.js";
 import { explainClose } from "./explain.js";
 import { followNewLinks, takeLogin } from "./login.js";
+import { fillTexts, language, t } from "./messages.js";
 import { FollowingScroll } from "./scroll.js";
 import { Status } from "./status.js";
 
@@ -13,6 +14,9 @@ followNewLinks();
 
 // All modules have loaded, so js/boot.js has nothing more to show.
 find("#loading", HTMLElement).remove();
+document.documentElement.lang = language;
+document.title = t("echo.page");
+fillTexts(document);
 
 const text = find("#text", HTMLInputElement);
 const sendButton = find("#send", HTMLButtonElement);
@@ -31,7 +35,7 @@ const connection = new Connection(
     },
     onText: (reply) => {
       const start = sentAt.shift();
-      add("server", "Server:", reply, start === undefined ? "" : `${(performance.now() - start).toFixed(1)} ms`);
+      add("server", t("echo.server"), reply, start === undefined ? "" : `${(performance.now() - start).toFixed(1)} ms`);
     },
     onState: changeState,
   },
@@ -42,7 +46,7 @@ find("#echo-form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   if (text.value === "" || !connection.send(text.value)) return;
   sentAt.push(performance.now());
-  add("you", "You:", text.value);
+  add("you", t("echo.you"), text.value);
   text.value = "";
 });
 
@@ -53,8 +57,8 @@ function changeState(state) {
   text.disabled = !isOpen;
   sendButton.disabled = !isOpen;
   if (isOpen && document.activeElement === document.body) text.focus();
-  if (isOpen) addNote("note", "", "Connected.");
-  else if ("code" in state) addNote("problem", "Error:", `${explainClose(state.code, state.reason)}.`);
+  if (isOpen) addNote("note", "", t("echo.connected"));
+  else if ("code" in state) addNote("problem", t("echo.error"), `${explainClose(state.code, state.reason)}.`);
 }
 
 /**

@@ -149,6 +149,20 @@ const TEXTS = {
   // --- notifications ----------------------------------------------------------------------------------
 
   // --- the echo page ----------------------------------------------------------------------------------
+  "echo.page": ["Echo test · trio chat", "Echotest · trio chat"],
+  "echo.title": ["Echo test", "Echotest"],
+  "echo.to-chat": ["Go to the chat", "Zum Chat"],
+  "echo.lead": [
+    "The server sends back the text that you enter. A reply shows that this browser can reach the server.",
+    "Der Server sendet den Text zurück, den du eingibst. Eine Antwort zeigt, dass dieser Browser den Server erreicht.",
+  ],
+  "echo.log": ["Sent and received", "Gesendet und empfangen"],
+  "echo.text": ["Text to send", "Text zum Senden"],
+  "echo.placeholder": ["Enter some text", "Gib einen Text ein"],
+  "echo.server": ["Server:", "Server:"],
+  "echo.you": ["You:", "Du:"],
+  "echo.error": ["Error:", "Fehler:"],
+  "echo.connected": ["Connected.", "Verbunden."],
 };
 
 /** @typedef {keyof typeof TEXTS} Key */

@@ -1,10 +1,11 @@
 /** The texts for people, and the words for the codes of the client package. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import "./support/browser.mjs";
 
-const { allTexts, chosenLanguage, t } = await import("../../static/js/messages.js");
+const { allTexts, chosenLanguage, hasText, t } = await import("../../static/js/messages.js");
 const { explainClose, explainError } = await import("../../static/js/explain.js");
 
 /** In another language, the same module again. */
@@ -27,6 +28,16 @@ test("a text uses no value that its English form lacks", () => {
     assert.deepEqual(unknown, [], key);
   }
 });
+
+for (const page of ["chat", "echo"]) {
+  test(`the texts that the ${page} page names exist, and its English is that of the table`, () => {
+    const html = readFileSync(new URL(`../../static/${page}.html`, import.meta.url), "utf8");
+    for (const [, key] of html.matchAll(/data-t(?:-label|-placeholder|-title)?="([^"]*)"/g)) assert.ok(hasText(key), key);
+    for (const [, key, text] of html.matchAll(/data-t="([^"]*)"[^>]*>([^<]+)</g)) {
+      assert.equal(text.replace(/\s+/g, " ").trim(), t(key), key);
+    }
+  });
+}
 
 const preferences = [[["de-AT", "en"], "de"], [["fr", "en-US", "de"], "en"], [["fr"], "en"], [[], "en"], [["DE"], "de"]];
 for (const [languages, chosen] of preferences) {
