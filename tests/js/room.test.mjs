@@ -122,11 +122,12 @@ test("unread counts the messages of others above the read marker", () => {
   again(60, [event(55), event(56), own(57, "mine"), event(58), event(59), event(60)], 56);
   assert.equal(room.unread, 3);
   again(60, [event(59), event(60)], 50);
-  assert.equal(room.unread, 10);
+  assert.equal(room.unread, 2);
   newest().receive(event(61, { type: "system", message: "cat has joined" }), event(62));
-  assert.equal(room.unread, 11);
+  assert.equal(room.unread, 3);
+  assert.equal(room.activeAt, event(62).ts);
   newest().receive(event(63, { type: "deleted", id: "d", target: "id-62", message: "" }));
-  assert.equal(room.unread, 10);
+  assert.equal(room.unread, 2);
   newest().receive({ type: "read", room: "general", username: "ann", seq: 59 });
   assert.equal(room.unread, 1);
 });
@@ -179,10 +180,17 @@ test("a room that is not open keeps 200 entries", () => {
   assert.deepEqual([room.timeline.entries.length, room.timeline.hasOlder], [200, true]);
 });
 
-test("in a room without its history every event above the read marker is unread", () => {
-  const { room } = startIn();
-  newest().receive(joined(10, [], { read: 4, epoch: "k2" }));
-  assert.equal(room.unread, 6);
+test("of events that are not loaded nobody knows whether they are unread messages", () => {
+  const { session, room } = startIn();
+  const look = () => [room.unread, room.mayHaveMoreUnread];
+  assert.deepEqual(look(), [0, false]);
+  newest().receive(joined(10, [event(9), event(10)], { read: 7, epoch: "k2", more: true }));
+  assert.deepEqual(look(), [2, true]);
+  session.loadOlder(room);
+  const notice = event(8, { type: "system", message: "cat has joined" });
+  const [{ ref }] = newest().of("history");
+  newest().receive({ type: "history", room: "general", history: [notice], more: true, ref });
+  assert.deepEqual(look(), [2, false]);
 });
 
 test("a loss clears the list of typists, which never has the user", () => {

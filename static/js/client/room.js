@@ -68,8 +68,24 @@ export class Room {
     return [...this.#users.values()].sort((one, other) => (one < other ? -1 : 1)).slice(0, LARGE_ROOM);
   }
 
+  /** The number of loaded messages of others that this person has not read. */
   get unread() {
-    return this.isKnown ? this.timeline.countUnread(this.read, this.#isSelf) : 0;
+    return this.unreadMessages.length;
+  }
+
+  /** Those messages, newest first. @returns {import("./timeline.js").Entry[]} */
+  get unreadMessages() {
+    return this.isKnown ? this.timeline.unread(this.read, this.#isSelf) : [];
+  }
+
+  /** Whether further unread messages may be above `read` that are not loaded. */
+  get mayHaveMoreUnread() {
+    return this.isKnown && this.timeline.floor - 1 > this.read;
+  }
+
+  /** When somebody last wrote here, in milliseconds since 1970; 0 if no message is loaded. */
+  get activeAt() {
+    return this.timeline.entries.findLast(({ type }) => type === "message")?.ts ?? 0;
   }
 
   /** @param {import("./wire.js").Joined} joined */

@@ -89,19 +89,19 @@ export class Timeline {
   }
 
   /**
-   * Count the messages of others above a position. Below the floor every event counts.
+   * The loaded messages of others above a position. Below the floor nothing is known.
    *
    * @param {number} seq
    * @param {(name: string) => boolean} isSelf
-   * @returns {number}
+   * @returns {Entry[]} Newest first.
    */
-  countUnread(seq, isSelf) {
-    let count = Math.max(0, this.floor - 1 - seq);
+  unread(seq, isSelf) {
+    const found = [];
     for (let at = this.#entries.length - 1; at >= 0 && this.#entries[at].seq > seq; at -= 1) {
       const { type, username = "", isDeleted } = this.#entries[at];
-      if (type === "message" && !isDeleted && !isSelf(username)) count += 1;
+      if (type === "message" && !isDeleted && !isSelf(username)) found.push(this.#entries[at]);
     }
-    return count;
+    return found;
   }
 
   /** @param {Change} event Edits or deletes a message, now or once the page has it. */
