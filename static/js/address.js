@@ -1,16 +1,36 @@
-/** The part of the page's address after `#`: the open room, and the token of a login link. */
+/**
+ * The part of the page's address after `#`: the open room, a message in it, and the token of a login link.
+ *
+ *     #/room/dev          the room dev
+ *     #/room/dev/1234     the message with `seq` 1234 in it
+ *     #room=dev           the room dev, in links of earlier versions
+ *     #token=…            a login link; `&room=dev` may follow
+ */
 
-import { DEFAULT_ROOM, roomName } from "./client/wire.js";
+import { roomName } from "./client/wire.js";
 
-/** @returns {string} The room named in the address; empty for no room or an invalid name. */
-export function roomInAddress() {
-  return roomName(parameters().get("room") ?? "");
+const PATH = /^#\/room\/([^/]*)(?:\/(\d{1,15}))?$/;
+
+/** @typedef {{room: string, seq: number}} Place A room, and a message in it; `seq` is 0 for none. */
+
+/** @returns {Place} What the address names. The room is empty for none or an invalid name. */
+export function placeInAddress() {
+  const path = PATH.exec(location.hash);
+  if (path !== null) return { room: roomName(path[1]), seq: Number(path[2] ?? 0) };
+  return { room: roomName(parameters().get("room") ?? ""), seq: 0 };
 }
 
-/** @param {string} name The open room. A person can share the address. */
-export function showRoomInAddress(name) {
-  const hash = name === DEFAULT_ROOM || name === "" ? "" : `#room=${name}`;
-  history.replaceState(history.state, "", location.pathname + location.search + hash);
+/**
+ * @param {Place} place
+ * @returns {string} The address of the page with that place. A person can share it.
+ */
+export function addressOf({ room, seq }) {
+  const hash = room === "" ? "" : `#/room/${room}${seq > 0 ? `/${seq}` : ""}`;
+  return location.pathname + location.search + hash;
+}
+
+export function hasTokenInAddress() {
+  return parameters().has("token");
 }
 
 /**
@@ -20,7 +40,7 @@ export function showRoomInAddress(name) {
  */
 export function takeTokenFromAddress() {
   const token = parameters().get("token");
-  if (token !== null) showRoomInAddress(roomInAddress());
+  if (token !== null) history.replaceState(history.state, "", addressOf(placeInAddress()));
   return token;
 }
 

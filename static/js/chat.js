@@ -1,6 +1,6 @@
 /** The chat page: connects the session to the views. */
 
-import { roomInAddress, showRoomInAddress } from "./address.js";
+import { placeInAddress } from "./address.js";
 import { fetchAuthMode, requiresToken } from "./client/auth.js";
 import { TOKEN_EXPIRED } from "./client/closecodes.js";
 import { socketUrl } from "./client/connection.js";
@@ -17,6 +17,7 @@ import { JoinForm } from "./join.js";
 import { mayLeave, warnOfUnsent } from "./leaving.js";
 import { followNewLinks, forgetLogin, keepLogin, takeLogin } from "./login.js";
 import { fillTexts, language, t } from "./messages.js";
+import { Places } from "./places.js";
 import { RoomList } from "./roomlist.js";
 import { RoomView } from "./roomview.js";
 import { SentIds } from "./sentids.js";
@@ -48,7 +49,9 @@ const isSelf = (name) => sessions.session?.isSelf(name) ?? false;
 
 const status = new Status(() => sessions.session?.retryNow());
 new Details(() => sessions.session);
-const drawers = ["rooms", "people"].map((name) => new Drawer(chatPage, name));
+const drawers = ["rooms", "people"].map(
+  (name) => new Drawer(chatPage, name, { onOpened: () => places.addLayer(), onClosed: () => places.removeLayer() }),
+);
 const view = new RoomView(isSelf, countUnread);
 const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);
 const roomList = new RoomList(find("#rooms", HTMLElement), {
@@ -62,20 +65,19 @@ find("#leave", HTMLButtonElement).addEventListener("click", async () => {
   if (!(await mayLeave(countUnsent())) || sessions.session === null) return;
   drafts?.clear();
   sessions.session.leave();
-  showRoomInAddress(DEFAULT_ROOM);
+  places.leave(true);
   leaveChat("");
 });
 for (const event of ["pagehide", "visibilitychange"]) globalThis.addEventListener(event, () => drafts?.flush());
 followNewLinks(takeNewLogin);
+// After that: a token leaves the address before the address opens a room.
+const places = new Places({ onPlace: ({ room }) => openRoom(room), onBack: closeDrawers });
 followTokens((token) => {
   const fresh = keepLogin(token);
   if (takeNewLogin(fresh)) return;
   if (sessions.session !== null) leaveChat("");
   login = fresh;
   start();
-});
-globalThis.addEventListener("hashchange", () => {
-  if (sessions.session !== null && roomInAddress() !== "") openRoom(roomInAddress());
 });
 
 /** @param {string} name */
@@ -86,7 +88,7 @@ function join(name) {
     return;
   }
   const tab = storage.storedTab();
-  const first = roomInAddress() || tab?.room || "";
+  const first = placeInAddress().room || tab?.room || "";
   const wanted = new Set([first, ...storage.storedRooms(name)].filter(Boolean));
   const rooms = wanted.size > 0 ? [...wanted].slice(0, MAX_ROOMS) : [DEFAULT_ROOM];
   const unsent = storage.storedRequests(name);
@@ -147,11 +149,15 @@ function openRoom(name) {
   session.joinRoom(name);
   storage.storeRoom(session.name, name);
   storage.storeTab({ name: session.name, room: name });
-  showRoomInAddress(name);
-  for (const drawer of drawers) drawer.close();
+  places.show({ room: name, seq: 0 });
+  closeDrawers();
   const room = session.rooms.get(name);
   if (room !== undefined) view.open(session, room, drafts);
   countUnread();
+}
+
+function closeDrawers() {
+  for (const drawer of drawers) drawer.close();
 }
 
 /** @param {string} name The person asked to leave it. */
@@ -224,6 +230,7 @@ function leaveChat(why) {
   // After an expired token the tab still has what was not sent.
   warnOfUnsent((sessions.session?.requests.length ?? 0) > 0);
   sessions.end();
+  places.leave(false);
   drafts?.flush();
   drafts = null;
   storage.storeTab(null);

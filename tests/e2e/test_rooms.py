@@ -119,11 +119,17 @@ def test_the_address_names_the_open_room(open_chat: OpenChat, server: ChatServer
     ann = open_chat("/#room=dev").join("ann")
     expect(ann.room_name).to_have_text("dev")
     ann.open_room("general")
-    expect(ann.page).to_have_url(server.page("/"))
+    expect(ann.page).to_have_url(server.page("/#/room/general"))
     ann.page.evaluate("location.hash = '#room=ops'")
     expect(ann.room_name).to_have_text("ops")
     expect(ann.rooms).to_have_text(["dev", "general", "ops"])
-    expect(ann.page).to_have_url(server.page("/#room=ops"))
+    expect(ann.page).to_have_url(server.page("/#/room/ops"))
+    for room in ("general", "dev", "dev"):  # the first room, where Back does not leave the chat
+        ann.page.go_back()
+        expect(ann.room_name).to_have_text(room)
+    ann.expect_connected()
+    ann.page.go_forward()
+    expect(ann.room_name).to_have_text("general")
 
 
 def test_each_room_keeps_its_draft_over_a_reload(open_chat: OpenChat) -> None:

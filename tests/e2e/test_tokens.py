@@ -39,8 +39,8 @@ def test_a_link_signs_in_and_its_token_leaves_the_address(
     ann = open_chat(link("Ann Zoë"))
     ann.expect_connected()
     expect(ann.own_name).to_have_text(["Ann Zoë"])
-    expect(ann.page).to_have_url(server.page("/"))
-    assert ann.page.evaluate("history.length") == 2  # every window begins with an empty page
+    expect(ann.page).to_have_url(server.page("/#/room/general"))
+    assert ann.page.evaluate("history.length") == 3  # an empty page, and two entries of the room
     assert [socket.url for socket in ann.sockets] == [server.url()]
     ann.send("in by a link")
     expect(ann.own).to_have_text(["in by a link"])
@@ -78,7 +78,7 @@ def test_a_new_link_in_the_tab_extends_the_login_or_changes_the_user(
     assert line.count == 1
     ann.page.evaluate(follow, link("bob"))
     expect(ann.own_name).to_have_text(["bob"])
-    expect(ann.page).to_have_url(server.page("/#room=dev"))
+    expect(ann.page).to_have_url(server.page("/#/room/dev"))
 
 
 @pytest.mark.parametrize("settings", [()])

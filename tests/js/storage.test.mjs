@@ -5,7 +5,6 @@ import { test } from "node:test";
 import { goTo, reloads, report, warnings } from "./support/browser.mjs";
 
 const storage = await import("../../static/js/storage.js");
-const address = await import("../../static/js/address.js");
 const login = await import("../../static/js/login.js");
 
 const request = { ref: "r", type: "message", room: "general", message: "hi", ts: 0, state: "sending", after: 0 };
@@ -79,22 +78,11 @@ test("a browser that forbids storage works without it", () => {
   assert.equal(login.takeLogin(), null);
 });
 
-test("the address names the open room, but not the default one", () => {
-  goTo("/?from=mail#room=Dev");
-  assert.equal(address.roomInAddress(), "dev");
-  address.showRoomInAddress("ops");
-  assert.equal(location.href, "http://chat.test/?from=mail#room=ops");
-  address.showRoomInAddress("general");
-  assert.equal(location.href, "http://chat.test/?from=mail");
-  goTo("/#room=no%20room");
-  assert.equal(address.roomInAddress(), "");
-});
-
 test("a token leaves the address, which keeps the rest", () => {
   goTo(`/?from=mail#room=dev&token=${token("Ann Zoë")}`);
   const { name, isFromAddress } = login.takeLogin();
   assert.deepEqual([name, isFromAddress], ["Ann Zoë", true]);
-  assert.equal(location.href, "http://chat.test/?from=mail#room=dev");
+  assert.equal(location.href, "http://chat.test/?from=mail#/room/dev");
 });
 
 test("the tab keeps a token over a reload until it is forgotten", () => {
