@@ -44,7 +44,6 @@ class Way:
 
     @property
     def files(self) -> list[str]:
-        """The files of the server, in order."""
         return list(dict.fromkeys(map(file_of, self.calls)))
 
     def __str__(self) -> str:
@@ -54,7 +53,6 @@ class Way:
 
 
 def file_of(code: CodeType) -> str:
-    """Return the file of a function, relative to the package."""
     return code.co_filename.removeprefix(PACKAGE).lstrip("/")
 
 
@@ -70,7 +68,6 @@ class Trace:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Record only the calls in the block."""
         self._loop, self._others, self._is_on = {}, {}, True
         try:
             yield
@@ -78,7 +75,6 @@ class Trace:
             self._is_on = False
 
     def __call__(self, frame: FrameType, event: str, arg: object) -> None:
-        """Record an event of `sys.setprofile`."""
         if not self._is_on:
             return
         is_loop = threading.get_ident() == self._loop_thread

@@ -44,7 +44,6 @@ def families(metrics: Metrics) -> list[Metric]:
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, str], float]:
-    """Return the values by name and first label."""
     return {
         (sample.name, next(iter(sample.labels.values()), "")): sample.value
         for family in families(metrics)

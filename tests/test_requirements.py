@@ -13,7 +13,6 @@ PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==(\S+)", re.MULTILINE)
 
 
 def pins(path: Path) -> dict[str, str]:
-    """Return the version of each package that a file names."""
     return {
         name.replace("_", "-"): version for name, version in PIN.findall(path.read_text().lower())
     }
@@ -39,7 +38,6 @@ def test_each_package_has_the_tested_version_and_a_hash(path: Path) -> None:
 
 
 def asked_for(group: str) -> set[str]:
-    """Return the names of the packages that a dependency group asks for."""
     names = set()
     for one in PROJECT["dependency-groups"][group]:
         names |= asked_for(one["include-group"]) if isinstance(one, dict) else {name_of(one)}
@@ -47,7 +45,6 @@ def asked_for(group: str) -> set[str]:
 
 
 def name_of(requirement: str) -> str:
-    """Return the name of the package without extras, versions and markers."""
     return re.split(r"[\[<>=!; ]", requirement)[0].lower()
 
 

@@ -30,7 +30,6 @@ def tls(files: CertificateFiles) -> dict[str, str]:
 
 
 def certificate_of(client: Client) -> bytes:
-    """Return the certificate of the server."""
     assert isinstance(client.stream, trio.SSLStream)
     shown = client.stream.getpeercert(binary_form=True)
     assert isinstance(shown, bytes)

@@ -21,7 +21,6 @@ class Drain:
         self.was_cancelled = False
 
     async def __call__(self) -> None:
-        """Wait for the test."""
         self.begun.set()
         try:
             await self.may_end.wait()

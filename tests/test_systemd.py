@@ -24,7 +24,6 @@ class Systemd:
         self.socket.settimeout(0)
 
     def received(self) -> list[str]:
-        """Return the messages since the last call."""
         messages = []
         with suppress(BlockingIOError):
             while True:

@@ -31,7 +31,6 @@ class CommandLine:
     log_settings: list[tuple[str, str]] = field(factory=list)
 
     def __call__(self, *arguments: str) -> int:
-        """Run, and return the exit status."""
         return main(arguments)
 
     def serve(self, settings: Settings, **_: object) -> int:

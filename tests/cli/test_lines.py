@@ -24,7 +24,6 @@ class Pipe:
         self.end = os.fdopen(writing, "w")
 
     def fill(self) -> None:
-        """Leave no room."""
         os.write(self.end.fileno(), b"." * 4095 + b"\n")
 
     def read(self, size: int) -> bytes:
@@ -35,12 +34,10 @@ class Pipe:
         return data
 
     def break_off(self) -> None:
-        """Close the end for reading."""
         os.close(self._reading)
         self._reading = os.open(os.devnull, os.O_RDONLY)
 
     def close(self) -> None:
-        """Release it."""
         self.end.close()
         os.close(self._reading)
 
@@ -58,7 +55,6 @@ class Disk(io.StringIO):
     room = 0
 
     def write(self, text: str) -> int:
-        """Write all of a text, or fail."""
         if len(text) > self.room:
             raise OSError(28, "No space left on device")
         self.room -= len(text)

@@ -40,7 +40,6 @@ class Log:
         self._writer = LineWriter(self._stream)
 
     def configure(self, log_format: LogFormat, log_level: LogLevel = "info") -> LineWriter:
-        """Begin to log."""
         configure(log_format, log_level, self._writer)
         return self._writer
 
@@ -50,7 +49,6 @@ class Log:
         return self._stream.getvalue()
 
     def read_json(self) -> dict[str, Any]:
-        """End, and return the only line."""
         (line,) = self.read().splitlines()
         made: dict[str, Any] = json.loads(line)
         return made

@@ -22,7 +22,6 @@ def with_secret(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 def made(line: CommandLine, *arguments: str) -> str:
-    """Return the printed token."""
     text, end, rest = line.output("token", *arguments).partition("\n")
     assert (end, rest) == ("\n", "")
     return text

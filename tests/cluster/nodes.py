@@ -70,7 +70,6 @@ class Pair:
 
     @property
     def got(self) -> list[str]:
-        """The frames that Ann has received, in summaries."""
         return self.ann.got
 
     def stores(self, *texts: str, room: str = ROOM, ref: str | None = None) -> Sequence[Event]:
@@ -88,17 +87,14 @@ class Pair:
         return Envelope("n2", next(self._numbers), messages, self.store.epoch, WALL_MS)
 
     def request(self, events: Sequence[Event]) -> Request:
-        """Return the request that applies such an envelope."""
         envelopes = [self.envelope(events)]
         return InTurn(partial(self.scene.cluster.receive, envelopes, lambda: None))
 
     async def receive(self, events: Sequence[Event]) -> None:
-        """Receive an envelope of the other node."""
         await self.ask(self.request(events))
 
 
 def cut(member: Recorder) -> int:
-    """Return the cut of the newest subscription."""
     return member.admission.cut
 
 
@@ -117,7 +113,6 @@ class ClusterNode:
     is_cut_off: bool = False
 
     def users(self, room: str = ROOM) -> list[str]:
-        """Return the users of a room, as this node knows them."""
         return list(self.scene.hub._rooms.users.list_of(room).first(1000))
 
     async def ask(self, *requests: Request) -> None:
@@ -175,11 +170,9 @@ class Cluster:
         return self.nodes[-1]
 
     def lists(self, room: str = ROOM) -> list[list[str]]:
-        """Return the users of a room, as each node knows them."""
         return [node.users(room) for node in self.nodes]
 
     async def meet(self) -> None:
-        """Connect all nodes."""
         for node in self.nodes:
             await node.connect()
         await self.settle()
@@ -230,15 +223,12 @@ class Cluster:
         await node.scene.hub.flush()
 
     async def lose(self) -> None:
-        """Drop all published envelopes."""
         for node in self.nodes:
             await node.scene.hub.flush()
             node.published.payloads.clear()
 
     def remove(self, number: int) -> None:
-        """Kill a node."""
         del self.nodes[number]
 
     async def stored(self, room: str = ROOM) -> list[str]:
-        """Return the texts of all stored events."""
         return [line.split(": ", 1)[1] for line in await self[0].scene.stored(room)]

@@ -93,12 +93,10 @@ async def listening(
 
 
 def local() -> Attach:
-    """Nodes on a new bus."""
     return LocalBus().attach
 
 
 def over_redis(redis: Redis) -> Attach:
-    """Nodes on a new channel."""
     channel = f"chat-{next(_channels)}"
     address = read_address(redis.url)
     return lambda metrics: RedisBackplane(address, channel, metrics)

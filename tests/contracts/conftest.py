@@ -20,7 +20,6 @@ def places(request: pytest.FixtureRequest) -> Places:
 
 @pytest.fixture
 async def store(places: Places) -> AsyncIterator[Store]:
-    """An open, empty store."""
     with places() as place:
         async with place.open() as opened:
             yield opened

@@ -63,7 +63,6 @@ class Clock:
 
 @contextmanager
 def memory() -> Iterator[Place]:
-    """A store in memory."""
     clock = Clock()
 
     @asynccontextmanager
@@ -75,7 +74,6 @@ def memory() -> Iterator[Place]:
 
 @contextmanager
 def sqlite() -> Iterator[Place]:
-    """A store in a file."""
     with TemporaryDirectory() as folder:
         clock = Clock()
         yield _durable(partial(open_sql_store, f"sqlite:{folder}/chat.db", clock=clock), clock.wait)

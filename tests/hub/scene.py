@@ -95,21 +95,17 @@ class Recorder:
 
     @property
     def is_admitted(self) -> bool:
-        """Whether the hub has admitted it."""
         return bool(self.admission)
 
     @property
     def got(self) -> list[str]:
-        """All frames, in summaries."""
         return [frame for write in self.writes for frame in write]
 
     def forget(self) -> None:
-        """Forget all frames."""
         self.writes.clear()
         self.frames.clear()
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
-        """Record the frames."""
         assert joined == b"".join(frames)
         self.on_offer()
         self.frames.extend(frames)
@@ -122,17 +118,14 @@ class Recorder:
             admission.activate([])
 
     def turn_away(self, join: Join, error: CommandError) -> None:
-        """Record that the hub refused a join."""
         assert join.member is self
         self.refuse(error)
 
     def refuse(self, error: CommandError) -> None:
-        """Record an error."""
         self.errors.append((error.code.value, error.ref, error.room))
         self.retry_after_ms = error.retry_after_ms
 
     def activate(self, *frames: bytes) -> Gap | None:
-        """Activate the subscription with these frames of history."""
         return self.admission.activate(frames)
 
 
@@ -152,7 +145,6 @@ class WatchedStore(MemoryStore):
         self.looked_up: list[Collection[str]] = []
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Wait for permission, then fail or append."""
         self.appending.set()
         await self.may_go_on.wait()
         if self.fault is not None:
@@ -161,12 +153,10 @@ class WatchedStore(MemoryStore):
         return MemoryStore.commit_nowait(self, drafts, marks)
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """Record the query."""
         self.looked_up.append(rooms)
         return await super().positions(rooms)
 
     async def forget(self, room: str) -> None:
-        """Record it."""
         self.forgotten.append(room)
         await super().forget(room)
 
@@ -217,7 +207,6 @@ class Scene:
         self.hub = Hub(self.store, others, context)
 
     def receiver(self) -> BackplaneReceiver:
-        """Return a receiver that puts envelopes into the inbox."""
         clocks = Clocks(lambda: WALL_MS)
         return BackplaneReceiver(self.hub.inbox, self.cluster, self.metrics, self.foreign, clocks)
 
@@ -255,12 +244,10 @@ class Scene:
         return members
 
     async def tick_after(self, seconds: float) -> None:
-        """Let time pass, then tick once."""
         jump(seconds)
         await self.ask(Tick())
 
     async def stored(self, room: str = ROOM) -> list[str]:
-        """Return all stored events, in summaries."""
         page = await self.store.read_before(room, 1 << 60, 1000)
         return [
             f"{event.seq} {'*' if event.kind in NOTICES else event.username}: {event.message}"

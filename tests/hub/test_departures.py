@@ -38,7 +38,6 @@ class Reader(Recorder):
     most: int = 0
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
-        """Count."""
         super().offer(frames, joined)
         self.waiting += len(frames)
         self.most = max(self.most, self.waiting)

@@ -15,7 +15,6 @@ LONG = "a long text" * 40
 
 @pytest.fixture
 def compressed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The payloads that were compressed."""
     payloads: list[bytes] = []
 
     def counted(payload: bytes) -> bytes:
@@ -93,11 +92,9 @@ class Steps(trio.abc.Instrument):
         self.offers = [0]
 
     def before_task_step(self, _task: trio.lowlevel.Task) -> None:
-        """Begin a new count."""
         self.offers.append(0)
 
     def count(self) -> None:
-        """Count an offer."""
         self.offers[-1] += 1
 
 

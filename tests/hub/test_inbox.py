@@ -39,7 +39,6 @@ class Line:
 
     @property
     def fd(self) -> int:
-        """The descriptor that the inbox watches."""
         return self.sock.fileno()
 
     def send(self, *texts: str) -> None:
@@ -58,14 +57,12 @@ class Line:
         return None
 
     def go_on(self, _now: float) -> Request | None:
-        """Handle one text."""
         request = self.asks(self.left.pop())
         if self.left:
             self.inbox.serve(self.fd)
         return request
 
     def fail(self, error: outcome.Error) -> None:
-        """Record the error."""
         self.failures.append(error)
         self.inbox.unwatch(self.fd)
 

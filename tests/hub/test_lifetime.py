@@ -23,7 +23,6 @@ from trio_chat.protocol.encodings import Encoding
 
 @pytest.fixture
 def store() -> WatchedStore:
-    """The store of `watched`."""
     return LivingStore()
 
 

@@ -37,7 +37,6 @@ async def join_all(scene: Scene, *rooms: str, address: str = HERE) -> Recorder:
 
 
 def refused(member: Recorder) -> Sequence[str | None]:
-    """Return the rooms that the hub refused to open."""
     assert {code for code, _, _ in member.errors} <= {"limit_exceeded"}
     return [room for _, _, room in member.errors]
 

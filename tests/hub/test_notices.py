@@ -27,7 +27,6 @@ async def bounded(nursery: trio.Nursery) -> Scene:
 
 
 async def notices(scene: Scene, room: str = ROOM) -> list[str]:
-    """Return all stored notices."""
     return [line.partition(" ")[2] for line in await scene.stored(room) if " *: " in line]
 
 

@@ -40,25 +40,21 @@ class FailingStore(MemoryStore):
         self.loses_answers = self.reads_fail = is_on
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Append, unless the store fails first."""
         check(self.fails)
         commit = MemoryStore.commit_nowait(self, drafts, marks)
         check(self.loses_answers)
         return commit
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """Return the positions."""
         check(self.fails)
         return await super().positions(rooms)
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
-        """Read, and record the query."""
         check(self.fails or self.reads_fail)
         self.pages.append((after, limit))
         return await super().read_after(room, after, limit)
 
     async def forget(self, room: str) -> None:
-        """Forget the room, unless the store fails."""
         check(self.fails)
         await super().forget(room)
 

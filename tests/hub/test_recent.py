@@ -22,7 +22,6 @@ async def ann(watched: Scene) -> Recorder:
 
 
 def in_memory(scene: Scene, epoch: str) -> list[str] | None:
-    """Return the texts of the events of the room."""
     page = scene.hub.recent.before(ROOM, epoch, None, 200)
     return None if page is None else [event.message for event in page.events]
 

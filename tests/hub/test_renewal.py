@@ -34,7 +34,6 @@ class ReplacedStore(MemoryStore):
     is_found_by_append = is_down = False
 
     def copy(self) -> MemoryStore:
-        """Return a store with the same content."""
         kept = MemoryStore()
         kept._rooms = copy.deepcopy(self._rooms)
         return kept
@@ -47,7 +46,6 @@ class ReplacedStore(MemoryStore):
             await MemoryStore.take_new_epoch(self, self.epoch)
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Append, unless this discovers another history."""
         if self.is_found_by_append:
             self.is_found_by_append = False
             await MemoryStore.take_new_epoch(self, self.epoch)
@@ -56,12 +54,10 @@ class ReplacedStore(MemoryStore):
         return MemoryStore.commit_nowait(self, drafts, marks)
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """Fail while the store is down."""
         self._check()
         return await super().positions(rooms)
 
     async def take_new_epoch(self, known: str) -> str:
-        """Fail while the store is down."""
         self._check()
         return await super().take_new_epoch(known)
 

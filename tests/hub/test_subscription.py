@@ -29,7 +29,6 @@ V2 = Encoding.VERSION_2
 
 @pytest.fixture
 async def ann(scene: Scene) -> Recorder:
-    """An active member of version 2."""
     return await scene.join("ann", encoding=V2)
 
 
@@ -230,7 +229,6 @@ async def test_activation_sends_many_states_in_parts(scene: Scene) -> None:
 
 @pytest.fixture
 async def members(scene: Scene) -> list[Recorder]:
-    """Connections of one user."""
     members = [Recorder() for _ in range(2 * MEMBERS_BETWEEN_CHECKPOINTS + 1)]
     for begin in range(0, len(members), 50):
         await scene.ask(*(join(member, "ann") for member in members[begin : begin + 50]))

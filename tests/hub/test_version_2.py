@@ -32,7 +32,6 @@ async def ann(scene: Scene) -> Recorder:
 
 @pytest.fixture
 async def bob(scene: Scene, ann: Recorder) -> Recorder:
-    """A second member; Ann forgets the frames of the join."""
     bob = await scene.join("bob", encoding=V2)
     ann.forget()
     return bob

@@ -66,7 +66,6 @@ class PrunedStore(SickStore):
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> PrunedStore:
-    """Replace each durable store by this one."""
     store = PrunedStore()
 
     @asynccontextmanager

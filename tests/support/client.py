@@ -40,11 +40,9 @@ class Chatter:
         self.socket.send(name)
 
     def say(self, text: str) -> None:
-        """Send a text frame."""
         self.socket.send(text)
 
     def send(self, **fields: object) -> None:
-        """Send a JSON object."""
         self.socket.send(json.dumps(fields))
 
     def next(self, timeout: float = PATIENCE_SECONDS) -> Event:
@@ -96,7 +94,6 @@ class Chatter:
             return events, closed.rcvd.code if closed.rcvd else None
 
     def leave(self) -> None:
-        """Close with 1000."""
         self._open.close()
 
 
@@ -106,20 +103,16 @@ def is_type(kind: str) -> Callable[[Event], bool]:
 
 
 def is_message(text: str) -> Callable[[Event], bool]:
-    """Return a condition: the message with this text."""
     return lambda event: event["type"] == "message" and event["message"] == text
 
 
 def is_notice(text: str) -> Callable[[Event], bool]:
-    """Return a condition: the system message with this text."""
     return lambda event: event["type"] == "system" and event["message"] == text
 
 
 def has_left(name: str) -> Callable[[Event], bool]:
-    """Return a condition: the notice that this user has left."""
     return is_notice(f"{name} has left the chat")
 
 
 def has_joined(name: str) -> Callable[[Event], bool]:
-    """Return a condition: the notice that this user has joined."""
     return is_notice(f"{name} has joined the chat")

@@ -28,12 +28,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def clock() -> trio.testing.MockClock:
-    """Return the clock of this test."""
     clock = trio.lowlevel.current_clock()
     assert isinstance(clock, trio.testing.MockClock)
     return clock
 
 
 def jump(seconds: float) -> None:
-    """Let time pass."""
     clock().jump(seconds)

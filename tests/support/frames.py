@@ -29,7 +29,6 @@ class Frame:
 
 
 def masked(payload: bytes, key: bytes = MASK) -> bytes:
-    """Mask or unmask a payload."""
     repeated = (key * (len(payload) // 4 + 1))[: len(payload)]
     mixed = int.from_bytes(payload) ^ int.from_bytes(repeated)
     return mixed.to_bytes(len(payload))

@@ -50,14 +50,12 @@ class LocalServer:
         return client
 
     async def connect(self, head: bytes = HEAD) -> Client:
-        """Open a WebSocket connection."""
         client = await self.dial()
         await client.send(head)
         assert (await client.receive_head()).startswith(b"HTTP/1.1 101 ")
         return client
 
     async def join(self, name: str) -> Client:
-        """Return a client that has joined the room."""
         client = await self.connect()
         await client.send(text(name))
         await until(client, "presence")
@@ -73,7 +71,6 @@ class LocalServer:
         return int(head.split(" ", 2)[1]), body
 
     async def sample(self, name: str) -> float:
-        """Return the value of a metric."""
         _, body = await self.get("/metrics")
         found = re.search(rf"^trio_chat_{name} (\S+)$", body, re.MULTILINE)
         assert found is not None

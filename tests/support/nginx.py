@@ -46,12 +46,10 @@ class Shipped:
 
     @property
     def text(self) -> str:
-        """Its text as shipped."""
         return (SHIPPED / self.name).read_text()
 
     @property
     def text_here(self) -> str:
-        """Its text with the replacements."""
         text = self.text
         for theirs, ours in self.here:
             assert theirs in text, f"{self.name} does not say {theirs!r}"
@@ -71,26 +69,21 @@ class Nginx(Daemon):
 
     @property
     def address(self) -> Address:
-        """Where clients connect."""
         return HOST, self.port
 
     @property
     def secure_address(self) -> SecureAddress:
-        """Where clients connect with TLS."""
         return SecureAddress((HOST, self.secure_port))
 
     def url(self, path: str = "/ws") -> str:
-        """Return the WebSocket URL of a path."""
         return f"ws://{HOST}:{self.port}{path}"
 
     @property
     def pid(self) -> int:
-        """The process id of the master process."""
         return int((self.folder / "nginx.pid").read_text())
 
     @property
     def shipped(self) -> tuple[Shipped, ...]:
-        """The configuration files that it runs with."""
         stores = ("/var/log/nginx/", f"{self.folder}/log/")
         listen = ("    listen 80;", f"    listen {HOST}:{self.port};")
         main = Shipped("nginx-main.conf", "nginx.conf", (stores,))
@@ -111,7 +104,6 @@ class Nginx(Daemon):
         return (find_program("nginx", package="nginx"), *where, "-g", here)
 
     def access_log(self) -> list[str]:
-        """Return the lines of its access log."""
         return (self.folder / "log/trio-chat.log").read_text().splitlines()
 
     def start(self) -> None:

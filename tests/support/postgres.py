@@ -50,7 +50,6 @@ class Cluster(Daemon):
         return self._keeper.pid
 
     def url(self, database: str = "postgres") -> str:
-        """Return the URL of a database."""
         return f"postgresql://{USER}:{self.password}@{HOST}:{self.port}/{database}"
 
     def fresh_url(self) -> str:
@@ -114,7 +113,6 @@ class Cluster(Daemon):
         return done.stdout
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
         options = (
             *(f"-D{self.folder}", f"-p{self.port}", f"-clisten_addresses={HOST}"),
             *("-cunix_socket_directories=", "-cshared_buffers=16MB", "-cmax_connections=50"),
@@ -125,7 +123,6 @@ class Cluster(Daemon):
         eventually(self.answers, "PostgreSQL answers")
 
     def answers(self) -> bool:
-        """Return whether it accepts a connection."""
         try:
             psycopg.connect(self.url(), connect_timeout=2).close()
         except psycopg.OperationalError:

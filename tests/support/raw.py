@@ -229,7 +229,6 @@ class RawConnection:
         self.read_end()
 
     def upgrade(self, path: str = "/ws", *fields: bytes) -> Response:
-        """Upgrade to a WebSocket."""
         self.push(head(path.encode(), plus=fields))
         response = self.read_response()
         assert response.status == 101, f"not upgraded: {response}"

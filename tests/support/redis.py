@@ -84,7 +84,6 @@ class Redis(Daemon):
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Continue its processes."""
         os.kill(self.pid, signal.SIGCONT)
 
     @contextmanager

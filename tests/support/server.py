@@ -120,7 +120,6 @@ class ChatServer:
 
     @property
     def pid(self) -> int:
-        """The process id, while it runs."""
         assert self._process is not None
         return self._process.pid
 
@@ -136,11 +135,9 @@ class ChatServer:
         return f"http{'s' * isinstance(self.address, SecureAddress)}://{host}:{port}"
 
     def page(self, path: str) -> str:
-        """Return the URL of a page."""
         return self.origin + path
 
     def url(self, path: str = "/ws") -> str:
-        """Return the WebSocket URL of a path."""
         return self.origin.replace("http", "ws", 1) + path
 
     @property
@@ -179,7 +176,6 @@ class ChatServer:
             assert isinstance(json.loads(line), dict), f"not a JSON object: {line}"
 
     def signal(self, number: int) -> None:
-        """Send the process a signal."""
         assert self._process is not None
         self._process.send_signal(number)
 

@@ -30,12 +30,10 @@ def by_secret(secret: str | bytes = SECRET, digest: str = "sha256") -> Sign:
 
 
 def by_ed25519(key: Ed25519PrivateKey) -> Sign:
-    """Return a signer as of EdDSA."""
     return key.sign
 
 
 def by_rsa(key: RSAPrivateKey) -> Sign:
-    """Return a signer as of RS256."""
     return lambda data: key.sign(data, PKCS1v15(), hashes.SHA256())
 
 
@@ -55,7 +53,6 @@ def token(
 
 
 def for_user(name: str, ends_at: float, **more: object) -> str:
-    """Return a valid token for a user."""
     return token({"sub": name, "exp": ends_at, **more})
 
 
@@ -76,12 +73,10 @@ def rsa_key(bits: int = 2048) -> RSAPrivateKey:
 
 
 def public_pem(key: Any) -> bytes:  # noqa: ANN401 - any private key
-    """Return the public key in PEM."""
     pem: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return pem
 
 
 def private_pem(key: Any) -> bytes:  # noqa: ANN401 - any private key
-    """Return the private key in PEM."""
     pem: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return pem

@@ -36,7 +36,6 @@ class TlsPeer:
         )
 
     def fileno(self) -> int:
-        """Return the descriptor."""
         return self.sock.fileno()
 
     def shake_hands(self) -> bool:
@@ -76,13 +75,11 @@ class TlsPeer:
         self.sock.sendall(self.encrypt(*parts))
 
     def end(self) -> bytes:
-        """Return an encrypted close_notify."""
         with suppress(ssl.SSLWantReadError):
             self._tls.unwrap()
         return self._outgoing.read()
 
     def setsockopt(self, level: int, option: int, value: bytes) -> None:
-        """Set an option of the socket."""
         self.sock.setsockopt(level, option, value)
 
     def close(self) -> None:

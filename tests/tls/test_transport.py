@@ -64,7 +64,6 @@ async def by_hand(
 
 
 async def greet(peer: TlsPeer, server: TlsTransport) -> None:
-    """Complete the handshake with a peer."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.do_handshake)
         while not peer.shake_hands():

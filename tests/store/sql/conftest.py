@@ -12,7 +12,6 @@ from trio_chat.store.sql.store import SqlStore
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database of each kind."""
     if request.param == "postgres":
         cluster: Cluster = request.getfixturevalue("cluster")
         return cluster.emptied_url()

@@ -20,7 +20,6 @@ Copy = dict[str, list[dict[str, Any]]]
 
 
 async def complaint(url: str) -> str:
-    """Return the message of a refused start."""
     with pytest.raises(StartError) as refused:
         async with open_sql_store(url):
             pass
@@ -53,7 +52,6 @@ def refs_in(url: str) -> int:
 
 
 def copy_of(url: str) -> Copy:
-    """Return a copy of all tables."""
     with connected(url) as connection:
         return {
             table.name: [dict(row) for row in connection.execute(select(table)).mappings()]
@@ -71,7 +69,6 @@ def put_back(url: str, copy: Copy) -> None:
 
 
 def age_refs(url: str, by_ms: int) -> None:
-    """Make each ref older."""
     with connected(url) as connection:
         if is_sqlite(url):
             connection.execute(update(_EVENTS).values(ref_time=_EVENTS.c.ref_time - by_ms))

@@ -45,7 +45,6 @@ def change(url: str) -> Change:
 
 
 def places(lines: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:
-    """Return room and seq of each log line."""
     return [(line["room"], line.get("seq")) for line in lines]
 
 
@@ -305,7 +304,6 @@ async def test_damaged_pages_fail_only_requests_that_read_them(
 
 
 def overwrite(path: Path, content: bytes) -> None:
-    """Overwrite each page of the file that has this content."""
     data = bytearray(path.read_bytes())
     for page in range(0, len(data), 4096):
         if content in data[page : page + 4096]:

@@ -37,7 +37,6 @@ def moved(path: Path) -> Path:
 
 
 async def texts_in(path: Path) -> list[str]:
-    """Return the texts that a server would find."""
     async with open_sql_store(f"sqlite:{path}") as store:
         return [event.message for event in await everything(store)]
 

@@ -36,7 +36,6 @@ async def store(url: str, changes: Changes) -> AsyncIterator[SqlStore]:
 
 
 def another(url: str) -> AbstractAsyncContextManager[SqlStore]:
-    """Another process on the same database."""
     return open_sql_store(url, exclusive=False)
 
 

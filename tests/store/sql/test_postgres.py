@@ -30,7 +30,6 @@ def url(postgres_url: str) -> str:
 
 @pytest.fixture
 async def two(url: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
-    """Two nodes on one database."""
     async with (
         open_sql_store(url, exclusive=False) as one,
         open_sql_store(url, exclusive=False) as other,

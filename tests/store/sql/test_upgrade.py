@@ -47,13 +47,11 @@ def upgrade():
 
 @pytest.fixture(params=VERSIONS)
 def released(request: pytest.FixtureRequest) -> str:
-    """A release that changed the tables."""
     return str(request.param)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def old(request: pytest.FixtureRequest, released: str, tmp_path: Path) -> str:
-    """A database that this release has written."""
     if request.param == "postgresql":
         cluster = request.getfixturevalue("cluster")
         url: str = cluster.emptied_url()
@@ -89,7 +87,6 @@ def next_version(folder: Path, last: str = "SELECT 1") -> Iterator[None]:
 
 
 def state_of(url: str) -> State:
-    """Read all tables, as the database describes them."""
     with connected(url) as connection:
         tables = MetaData()
         tables.reflect(connection)
