@@ -2,16 +2,26 @@
 
 import { MESSAGE_CHARS } from "./client/wire.js";
 import { find } from "./dom.js";
+import { hasCommand, isSending, touchQuery } from "./keys.js";
+import { t } from "./messages.js";
+import { fitHeight, replaceText, wrapped } from "./textfield.js";
 
 /** The counter shows when fewer characters than this are left. */
 const COUNTER_BELOW = 200;
 
-/** A text field that grows, counts, and sends on Enter. */
+/** The marks that the command key and a letter put around the selection. */
+const MARKS = new Map([["b", "**"], ["i", "*"]]);
+
+/** A text field that grows, counts, and sends. */
 export class Composer {
   #text;
   #send;
   #counter;
+  #status;
+  #hint;
   #listener;
+  #touch = touchQuery();
+  #isTooLong = false;
 
   /**
    * @param {HTMLFormElement} form
@@ -24,8 +34,10 @@ export class Composer {
    */
   constructor(form, listener) {
     this.#text = find("textarea", HTMLTextAreaElement, form);
-    this.#send = find("button", HTMLButtonElement, form);
+    this.#send = find("#send", HTMLButtonElement, form);
     this.#counter = find("output", HTMLOutputElement, form);
+    this.#status = find("#composer-status", HTMLElement, form);
+    this.#hint = find("#composer-hint", HTMLElement, form);
     this.#listener = listener;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -34,11 +46,14 @@ export class Composer {
     this.#text.addEventListener("keydown", (event) => this.#pressed(event));
     this.#text.addEventListener("input", () => this.#typed());
     this.#text.addEventListener("blur", () => listener.onEnded());
+    this.#touch.addEventListener("change", () => this.#showHint());
+    globalThis.addEventListener("resize", () => fitHeight(this.#text));
+    this.#showHint();
   }
 
   /** @param {boolean} isConnected */
   set isConnected(isConnected) {
-    this.#text.placeholder = isConnected ? "Write a message" : "Not connected. Messages will be sent later";
+    this.#text.placeholder = t(isConnected ? "composer.placeholder" : "composer.offline");
   }
 
   get text() {
@@ -56,13 +71,18 @@ export class Composer {
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    if (event.key === "ArrowUp" && this.#text.value === "") {
+    const mark = hasCommand(event) && !event.shiftKey ? MARKS.get(event.key.toLowerCase()) : undefined;
+    if (mark !== undefined) {
+      event.preventDefault();
+      const { value, selectionStart, selectionEnd } = this.#text;
+      replaceText(this.#text, wrapped(value, selectionStart, selectionEnd, mark));
+    } else if (event.key === "ArrowUp" && this.#text.value === "") {
       event.preventDefault();
       this.#listener.onUp();
+    } else if (isSending(event, this.#touch.matches)) {
+      event.preventDefault();
+      this.#submit();
     }
-    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
-    event.preventDefault();
-    this.#submit();
   }
 
   #typed() {
@@ -83,27 +103,23 @@ export class Composer {
 
   #review() {
     const left = MESSAGE_CHARS - codePoints(this.#text.value);
+    const words = left >= 0 ? t("composer.left", { count: left }) : t("composer.too-many", { count: -left });
     this.#counter.hidden = left >= COUNTER_BELOW;
-    this.#counter.textContent = left >= 0 ? `${left} left` : `${-left} too many`;
+    this.#counter.textContent = words;
     this.#text.ariaInvalid = left < 0 ? "true" : null;
     this.#send.disabled = left < 0 || this.#text.value.trim() === "";
     fitHeight(this.#text);
+    // The counter is silent: it changes with each key.
+    if (this.#isTooLong === left < 0) return;
+    this.#isTooLong = left < 0;
+    this.#status.textContent = left < 0 ? words : "";
   }
-}
 
-/** @param {HTMLTextAreaElement} field Gets the height of its text. */
-export function fitHeight(field) {
-  field.style.height = "auto";
-  field.style.height = `${field.scrollHeight}px`;
-}
-
-/**
- * @param {KeyboardEvent} event
- * @returns {boolean} Whether an input method is composing, so that Enter picks a candidate. Safari
- *   reports it with the old key code only.
- */
-export function isComposing(event) {
-  return event.isComposing || event.keyCode === 229;
+  #showHint() {
+    const onTouch = this.#touch.matches;
+    this.#hint.textContent = t(onTouch ? "composer.hint-touch" : "composer.hint");
+    this.#text.enterKeyHint = onTouch ? "enter" : "send";
+  }
 }
 
 /**

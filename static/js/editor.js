@@ -1,11 +1,14 @@
 /** The form to edit a message in its place. */
 
 import { MESSAGE_CHARS } from "./client/wire.js";
-import { codePoints, fitHeight, isComposing } from "./composer.js";
+import { codePoints } from "./composer.js";
 import { make, makeButton } from "./dom.js";
+import { isComposing, isSending, touchQuery } from "./keys.js";
+import { t } from "./messages.js";
+import { fitHeight } from "./textfield.js";
 
 /**
- * Make the form. Enter saves, Escape cancels.
+ * Make the form. Enter saves, unless the device makes a new line of it, and Escape cancels.
  *
  * @param {string} text The present text.
  * @param {(text: string | null) => void} onDone Gets the new text; null for no change.
@@ -16,11 +19,13 @@ import { make, makeButton } from "./dom.js";
 export function makeEditor(text, onDone, onChanged) {
   const form = make("form", "editor");
   const field = make("textarea", "");
-  field.ariaLabel = "Edit message";
+  const touch = touchQuery();
+  field.ariaLabel = t("editor.label");
+  field.enterKeyHint = touch.matches ? "enter" : "done";
   field.rows = 1;
   field.value = text;
-  const save = make("button", "text-button", "Save");
-  const cancel = makeButton("text-button", "Cancel");
+  const save = make("button", "text-button", t("editor.save"));
+  const cancel = makeButton("text-button", t("editor.cancel"));
   cancel.addEventListener("click", () => onDone(null));
   const review = () => {
     save.disabled = field.value.trim() === "" || codePoints(field.value) > MESSAGE_CHARS;
@@ -32,11 +37,10 @@ export function makeEditor(text, onDone, onChanged) {
   });
   field.addEventListener("focus", review);
   field.addEventListener("keydown", (event) => {
-    if (isComposing(event)) return;
-    if (event.key === "Enter" && !event.shiftKey) {
+    if (isSending(event, touch.matches)) {
       event.preventDefault();
       form.requestSubmit(save.disabled ? undefined : save);
-    } else if (event.key === "Escape") {
+    } else if (event.key === "Escape" && !isComposing(event)) {
       event.stopPropagation();
       onDone(null);
     }

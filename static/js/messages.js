@@ -134,9 +134,26 @@ const TEXTS = {
   // --- writing: the field, editing, completion --------------------------------------------------------
   "composer.label": ["Message", "Nachricht"],
   "composer.send": ["Send", "Senden"],
+  "composer.placeholder": ["Write a message", "Nachricht schreiben"],
+  "composer.offline": [
+    "Not connected. Messages will be sent later",
+    "Nicht verbunden. Nachrichten werden später gesendet",
+  ],
+  "composer.hint": [
+    "Enter sends, Shift+Enter starts a new line",
+    "Enter sendet, Umschalt+Enter beginnt eine neue Zeile",
+  ],
+  "composer.hint-touch": ["Enter starts a new line, Send sends", "Enter beginnt eine neue Zeile, Senden sendet"],
+  "composer.left": ["{count} left", "Noch {count}"],
+  "composer.too-many": ["{count} too many", "{count} zu viel"],
+  "editor.label": ["Edit message", "Nachricht bearbeiten"],
+  "editor.save": ["Save", "Speichern"],
+  "editor.cancel": ["Cancel", "Abbrechen"],
 
   // --- questions before an action ---------------------------------------------------------------------
+  "confirm.delete-question": ["Delete this message for everyone?", "Diese Nachricht für alle löschen?"],
   "confirm.keep": ["Keep it", "Behalten"],
+  "confirm.delete": ["Delete it", "Löschen"],
 
   // --- shortcuts --------------------------------------------------------------------------------------
 

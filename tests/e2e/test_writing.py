@@ -11,7 +11,8 @@ def test_enter_sends_unless_with_shift_an_input_method_or_nothing_to_send(
 ) -> None:
     ann = open_chat().join("ann")
     for blanks in ("", "   ", "\n \n"):
-        ann.send(blanks)
+        ann.field.fill(blanks)
+        ann.field.press("Enter")
         expect(ann.send_button).to_be_disabled()
     ann.field.fill("にほん")
     ann.field.dispatch_event("keydown", {"key": "Enter", "isComposing": True})
@@ -23,6 +24,20 @@ def test_enter_sends_unless_with_shift_an_input_method_or_nothing_to_send(
     assert ann.own.inner_text() == "にほん\ntwo"
     expect(ann.field).to_have_value("")
     expect(ann.field).to_be_focused()
+
+
+def test_on_a_phone_enter_starts_a_new_line_and_the_button_sends(open_chat: OpenChat) -> None:
+    ann = open_chat(is_mobile=True, has_touch=True).join("ann")
+    expect(ann.field).to_have_attribute("enterkeyhint", "enter")
+    expect(ann.page.locator("#composer-hint")).to_contain_text("Enter starts a new line")
+    ann.field.fill("one")
+    ann.field.press("Enter")
+    ann.page.keyboard.type("two")
+    expect(ann.field).to_have_value("one\ntwo")
+    ann.send_button.tap()
+    expect(ann.own).to_have_count(1)
+    ann.send("Ctrl+Enter sends")
+    expect(ann.own).to_have_count(2)
 
 
 def test_a_message_has_4096_characters_at_most(open_chat: OpenChat) -> None:

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { wait } from "./support/browser.mjs";
 
-const { codePoints, isComposing } = await import("../../static/js/composer.js");
+const { codePoints } = await import("../../static/js/composer.js");
 const { nameKey } = await import("../../static/js/client/names.js");
 const { OwnTyping } = await import("../../static/js/client/typing.js");
 const { hueClass } = await import("../../static/js/names.js");
@@ -32,12 +32,6 @@ test("the time of another day shows its date", () => {
 test("text is counted in code points", () => {
   assert.equal(codePoints("añ𝄞"), 3);
   assert.equal(codePoints(""), 0);
-});
-
-test("Enter belongs to an input method while it composes, in Safari too", () => {
-  assert.ok(isComposing({ isComposing: true, keyCode: 13 }));
-  assert.ok(isComposing({ isComposing: false, keyCode: 229 }));
-  assert.ok(!isComposing({ isComposing: false, keyCode: 13 }));
 });
 
 test("a badge has three characters at most", () => {
