@@ -25,7 +25,6 @@ class Listener(socket.socket):
     asked = 0
 
     def accept(self) -> tuple[socket.socket, object]:
-        """Return the next connection, or raise."""
         self.asked += 1
         for number in self.failing:
             raise OSError(number, os.strerror(number))
@@ -47,12 +46,10 @@ class Door:
         self._acceptor = Acceptor(serve, self.metrics)
 
     async def run(self) -> None:
-        """Accept until the scope is cancelled."""
         with self.scope:
             await self._acceptor.run(self.listeners)
 
     def connect(self, listener: int = 0) -> None:
-        """Connect a client."""
         client = socket.create_connection(self.listeners[listener].getsockname())
         client.setblocking(False)  # noqa: FBT003 - the stdlib has it so
         self.sockets.append(client)
@@ -62,7 +59,6 @@ class Door:
         self.listener.failing = itertools.cycle(numbers) if forever else iter(numbers)
 
     async def echoes(self, client: int) -> bool:
-        """Return whether a client gets its byte back."""
         self.sockets[client].send(b"x")
         await trio.testing.wait_all_tasks_blocked(RETRY_SECONDS / 10)
         return self.sockets[client].recv(10) == b"x"
@@ -70,7 +66,6 @@ class Door:
 
 @asynccontextmanager
 async def door(serve: Handler | None = None, *, listeners: int = 1) -> AsyncIterator[Door]:
-    """Run an acceptor until the end of the body; by default it serves an echo."""
     made = Door(serve or echo, listeners)
     for listener in made.listeners:
         listener.setblocking(False)  # noqa: FBT003
@@ -92,7 +87,6 @@ async def echo(sock: socket.socket) -> None:
 
 
 def is_closed(sock: socket.socket) -> bool:
-    """Return whether the other end is closed."""
     with suppress(BlockingIOError):
         return not sock.recv(1)
     return False
@@ -158,18 +152,6 @@ async def test_acceptor_retries_when_a_connection_ends() -> None:
         assert await made.echoes(1)
 
 
-async def test_acceptor_retries_after_a_pause(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
-    async with door() as made:
-        made.fail(errno.ENFILE, forever=True)
-        made.connect()
-        await trio.sleep(10 * RETRY_SECONDS)
-        made.fail()
-        await trio.sleep(RETRY_SECONDS)
-        assert await made.echoes(0)
-
-
 async def test_acceptor_logs_the_end_of_a_shortage_without_a_new_client(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
@@ -224,7 +206,6 @@ class Steps(trio.abc.Instrument):
         self._before = listener.asked
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002
-        """Note the calls of this step."""
         if (asked := self._listener.asked) > self._before:
             self.calls.append(asked - self._before)
             self._before = asked

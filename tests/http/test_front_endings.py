@@ -159,16 +159,6 @@ async def connect() -> tuple[trio.SocketStream, trio.SocketStream]:
         return client, await listener.accept()
 
 
-async def test_the_address_of_a_real_socket_is_reported(scene: Scene) -> None:
-    client, server = await connect()
-    async with client, server:
-        await client.send_all(upgrade_request())
-        await scene.front().serve(server, server.socket)
-        port = client.socket.getsockname()[1]
-    (upgrade,) = scene.admitted
-    assert (upgrade.address, upgrade.peer) == ("127.0.0.1", f"127.0.0.1:{port}")
-
-
 async def test_a_refused_client_that_still_sends_can_read_the_answer(
     scene: Scene, nursery: trio.Nursery
 ) -> None:

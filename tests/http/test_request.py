@@ -1,13 +1,9 @@
 """Heads, their limits and their independence of packets; requests and their parts."""
 
-from itertools import pairwise
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.http.wire import get, parsed
-from trio_chat.http.request import HeadBuffer, Request, parse
+from trio_chat.http.request import HeadBuffer, parse
 from trio_chat.protocol.handshake import Refusal
 
 MAX_HEAD_BYTES = 16_384
@@ -103,24 +99,6 @@ def test_a_head_of_16_kib_may_still_end() -> None:
 )
 def test_a_forbidden_byte_is_refused(head: bytes) -> None:
     assert status_of(take(head)) == 400
-
-
-LINES = st.lists(
-    st.sampled_from([b"\r\n", b"\r", b"\n", b"\x00", b" ", b"GET / HTTP/1.1", b"X: y", b"a" * 8187])
-)
-
-
-@given(pieces=LINES, filler=st.integers(0, 6), cuts=st.lists(st.integers(0, 20_000), max_size=6))
-def test_packets_do_not_change_the_head(pieces: list[bytes], filler: int, cuts: list[int]) -> None:
-    # The filler moves the end across the limit of 16 KiB, byte by byte.
-    data = b"".join(pieces) + b"b" * filler + b"\r\n\r\n"
-    cut = HeadBuffer()
-    edges = sorted({0, len(data), *(edge for edge in cuts if edge < len(data))})
-    taken = None
-    for start, end in pairwise(edges):
-        cut.feed(data[start:end])
-        taken = cut.take() if taken is None else taken
-    assert taken == take(data)
 
 
 @pytest.mark.parametrize("size", range(MAX_HEAD_BYTES - 6, MAX_HEAD_BYTES + 6))
@@ -233,14 +211,3 @@ def test_http_1_0_needs_no_host_and_closes() -> None:
 def test_a_field_announces_the_end_or_a_body(line: bytes, keep_alive: bool, has_body: bool) -> None:  # noqa: FBT001 - cases
     request = parsed(get(b"/", line))
     assert (request.keep_alive, request.has_body) == (keep_alive, has_body)
-
-
-@given(st.binary(max_size=200))
-def test_any_bytes_are_a_request_or_a_refusal(data: bytes) -> None:
-    assert isinstance(parse(data + b"\r\n\r\n"), Request | Refusal)
-
-
-@given(st.text(max_size=40))
-def test_a_percent_encoded_path_is_decoded(text: str) -> None:
-    encoded = "".join(f"%{byte:02x}" for byte in text.encode())
-    assert parsed(get(b"/" + encoded.encode())).path == "/" + text

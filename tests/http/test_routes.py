@@ -31,6 +31,7 @@ PLAIN = b"text/plain; charset=utf-8"
         ("/echo", b"<title>echo</title>", HTML, b"no-cache"),
         ("/static/chat.js", b"// gr\xc3\xbc", b"text/javascript; charset=utf-8", b"no-cache"),
         ("/static/img/dot.png", b"PNG", b"image/png", b"no-cache"),
+        ("/static/data.bin", b"\x00\x01", b"application/octet-stream", b"no-cache"),
         ("/healthz", b"ok", PLAIN, b"no-store"),
         ("/readyz", b"ready", PLAIN, b"no-store"),
         ("/metrics", b"chat_connections 3", b"text/plain; version=0.0.4", b"no-store"),

@@ -20,24 +20,6 @@ def tag_of(file: StaticFile, *headers: tuple[bytes, bytes]) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "content_type"),
-    [
-        ("chat.html", b"text/html; charset=utf-8"),
-        ("chat.js", b"text/javascript; charset=utf-8"),
-        ("img/dot.png", b"image/png"),
-        ("data.bin", b"application/octet-stream"),
-    ],
-)
-def test_a_file_has_the_type_of_its_suffix(
-    pages_folder: Path, name: str, content_type: bytes
-) -> None:
-    response = StaticFiles(pages_folder).page(name).answer(())
-    assert response.status == 200
-    assert response.body == (pages_folder / name).read_bytes()
-    assert dict(response.headers)[b"content-type"] == content_type
-
-
-@pytest.mark.parametrize(
     "name",
     [
         ".secret",
@@ -52,11 +34,6 @@ def test_a_file_has_the_type_of_its_suffix(
 )
 def test_a_name_outside_the_folder_is_not_found(pages_folder: Path, name: str) -> None:
     assert StaticFiles(pages_folder).find(name) is None
-
-
-def test_a_message_names_a_missing_page(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"chat\.html"):
-        StaticFiles(tmp_path / "nowhere").page("chat.html")
 
 
 def test_a_page_has_a_content_security_policy_and_a_script_none(

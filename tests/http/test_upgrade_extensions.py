@@ -6,10 +6,8 @@ from hypothesis import strategies as st
 
 from trio_chat.http.upgrade import Offer, Parameter, answer_to, offers_in
 
-NAMES = st.text("abcXYZ019-_.~!#$%&'*+^`|", min_size=1, max_size=8)
-BLANKS = st.sampled_from(["", "", " ", "\t", "  \t"])
+TOKEN = "azAZ09!#$%&'*+-.^_`|~"
 ACCEPTED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-PARAMETERS = st.lists(st.tuples(NAMES, st.none() | NAMES), max_size=4)
 
 
 def offer(name: str, *parameters: Parameter) -> Offer:
@@ -28,19 +26,16 @@ def offer(name: str, *parameters: Parameter) -> Offer:
         (b'x; a="\\1\\0"', [offer("x", ("a", "10"))]),
         (b" \tx\t ;\ta = 1 ", [offer("x", ("a", "1"))]),
         (b", ,x,\t, y ,,", [offer("x"), offer("y")]),
-        (b"X", [offer("X")]),
+        (TOKEN.encode(), [offer(TOKEN)]),
     ],
 )
 def test_line_is_parsed_as_a_list_of_offers(line: bytes, offers: list[Offer]) -> None:
     assert offers_in([line]) == offers
 
 
-def test_several_lines_form_one_list() -> None:
-    assert offers_in([b"x", b"", b"y, z"]) == [offer("x"), offer("y"), offer("z")]
-
-
-def test_missing_field_offers_nothing() -> None:
+def test_lines_form_one_list() -> None:
     assert offers_in([]) == []
+    assert offers_in([b"x", b"", b"y, z"]) == [offer("x"), offer("y"), offer("z")]
 
 
 INVALID = (
@@ -55,28 +50,6 @@ def test_invalid_grammar_is_refused(line: bytes) -> None:
     assert offers_in([b"x", b"y," + line if line.strip(b" ,") else line]) == (
         [offer("x")] if not line.strip(b" ,") else None
     )
-
-
-@st.composite
-def written(draw: st.DrawFn) -> tuple[str, list[Offer]]:
-    """Return offers, and one of the many ways to write them."""
-    offers: list[Offer] = draw(st.lists(st.tuples(NAMES, PARAMETERS), min_size=1, max_size=4))
-    parts: list[str] = []
-    for extension, parameters in offers:
-        parts += [draw(BLANKS), extension, draw(BLANKS)]
-        for name, value in parameters:
-            parts += [";", draw(BLANKS), name, draw(BLANKS)]
-            if value is not None:
-                quoted = draw(st.sampled_from([value, f'"{value}"', f'"\\{value}"']))
-                parts += ["=", draw(BLANKS), quoted, draw(BLANKS)]
-        parts.append(draw(st.sampled_from([",", ", ,"])))
-    return "".join(parts), offers
-
-
-@given(written())
-def test_valid_grammar_is_parsed(case: tuple[str, list[Offer]]) -> None:
-    line, offers = case
-    assert offers_in([line.encode()]) == offers
 
 
 @given(st.lists(st.binary(max_size=60), max_size=3))

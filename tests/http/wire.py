@@ -28,7 +28,6 @@ class Socket:
     host: str = ADDRESS
 
     def getpeername(self) -> tuple[str, int]:
-        """Return the address and a port."""
         return self.host, 50123
 
 
@@ -59,7 +58,6 @@ class Scene:
     statuses: list[int] = Factory(list)
 
     def front(self, **settings: object) -> HttpFront:
-        """Return a front in this scene."""
         return HttpFront(
             routes=self.routes(),
             admit=self._admit,
@@ -70,7 +68,6 @@ class Scene:
         )
 
     def routes(self) -> Routes:
-        """Return routes over the folder of pages."""
         return Routes(
             pages=StaticFiles(self.folder, self.embed_origins),
             readiness=lambda: self.readiness,
@@ -102,7 +99,6 @@ class Talk:
         return parse_replies(self.raw, methods or ("GET",))
 
     def reply(self, method: str = "GET") -> Reply:
-        """Return the only response."""
         (reply,) = self.replies(method)
         return reply
 
@@ -139,7 +135,6 @@ async def upgraded(front: HttpFront, head: bytes, host: str = ADDRESS) -> Upgrad
 
 
 async def read_all(stream: trio.abc.ReceiveStream) -> bytes:
-    """Return all bytes until the other side ends."""
     received = bytearray()
     async for data in stream:
         received += data
@@ -169,7 +164,6 @@ def parse_replies(raw: bytes, methods: Sequence[str] = ("GET",)) -> list[Reply]:
 
 
 def parsed(head: bytes) -> Request:
-    """Return the request of a valid head."""
     request = parse(head)
     assert isinstance(request, Request)
     return request
