@@ -231,17 +231,6 @@ async def test_a_signal_closes_all_connections_with_1001(number: signal.Signals)
     assert events.count("connected") == events.count("disconnected") == 2
 
 
-async def test_messages_before_the_signal_precede_the_close_frame() -> None:
-    async with local_server() as home:
-        ann = await home.join("ann")
-        bob = await home.join("bob")
-        await bob.send(*[text(str(number)) for number in range(20)])
-        await until(bob, "message")
-        signal.raise_signal(signal.SIGTERM)
-        said = [(await until(ann, "message"))["message"] for _ in range(20)]
-        assert said == [str(number) for number in range(20)]
-
-
 async def test_the_server_accepts_after_it_has_received_its_peers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

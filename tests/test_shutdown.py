@@ -42,18 +42,6 @@ class Shutdown:
         self.statuses.append(await drain_on_signal(self._signals, drain, GRACE_SECONDS))
 
 
-async def test_without_a_signal_nothing_happens(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
-    drain = Drain()
-    async with trio.open_nursery() as nursery:
-        shutdown = Shutdown(drain, nursery)
-        await trio.sleep(3600)
-        assert not drain.begun.is_set()
-        assert shutdown.statuses == []
-        nursery.cancel_scope.cancel()
-
-
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_a_signal_ends_with_0_after_draining(
     number: signal.Signals, autojump_clock: trio.testing.MockClock
@@ -112,13 +100,3 @@ async def test_an_error_while_draining_propagates() -> None:
     with pytest.raises(ExceptionGroup) as failure, trio.fail_after(20):
         await drain_on_signal(signals, fail, GRACE_SECONDS)
     assert failure.value.subgroup(ZeroDivisionError) is not None
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-async def test_signals_of_the_process_are_handled(number: signal.Signals) -> None:
-    drain = Drain()
-    drain.may_end.set()
-    with trio.fail_after(20), trio.open_signal_receiver(*SIGNALS) as signals:
-        signal.raise_signal(number)
-        assert await drain_on_signal(signals, drain, GRACE_SECONDS) == 0
-    assert drain.begun.is_set()

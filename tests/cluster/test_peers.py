@@ -10,7 +10,6 @@ from trio_chat.cluster.envelope import (
     NodeLeaving,
     Snapshot,
     UserJoined,
-    UserLeft,
 )
 from trio_chat.cluster.node import LEAVING_SECONDS
 from trio_chat.cluster.peers import ASK_SECONDS, HEARTBEAT_SECONDS, LEASE_SECONDS, STALL_SECONDS
@@ -28,12 +27,6 @@ def one() -> Observer:
 
 
 # --- numbers and snapshots ----------------------------------------------------------------------
-
-
-def test_the_next_envelope_is_applied(one: Observer) -> None:
-    assert one.receive(2, ANN, TYPED) == [ANN, TYPED]
-    assert one.receive(3, ANN_LEFT) == [ANN_LEFT]
-    assert one.messages() == []
 
 
 def test_only_the_events_of_a_repeated_envelope_are_applied(one: Observer) -> None:
@@ -184,15 +177,6 @@ def test_a_node_that_returns_after_its_lease_is_asked(one: Observer) -> None:
     one.receive(3)
     assert Ask("n") in one.messages()
     assert one.receive(4, snapshot(ANN)) == [ANN]
-
-
-def test_users_of_a_dead_node_leave_some_at_a_time(one: Observer) -> None:
-    many = many_users(501)
-    one.receive(2, *many)
-    one.wait(LEASE_SECONDS - 1)
-    assert len(one.wait(1)) == 500
-    assert len(one.peers) == 1
-    assert one.wait(1) == [("n", UserLeft("general", "u500", is_announced=False))]
 
 
 def test_a_tick_removes_a_bounded_number_of_users_of_all_dead_nodes(one: Observer) -> None:

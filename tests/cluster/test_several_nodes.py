@@ -42,13 +42,6 @@ async def test_a_turn_publishes_one_numbered_envelope(pair: Pair) -> None:
     assert (first.node, second.number) == ("id", first.number + 1)
 
 
-async def test_the_next_event_is_sent_without_the_store(pair: Pair) -> None:
-    await pair.receive(pair.stores("one", "two"))
-    await pair.receive(pair.stores("three"))
-    assert pair.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
-    assert pair.store.pages == []
-
-
 async def test_repeated_events_are_dropped(pair: Pair) -> None:
     events = pair.stores("one", "two")
     await pair.ask(pair.request(events), pair.request(events))
@@ -61,13 +54,6 @@ async def test_events_of_a_turn_are_put_in_order(pair: Pair) -> None:
     await pair.ask(pair.request([three]), pair.request([one, two]))
     assert pair.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
     assert pair.store.pages == []
-
-
-async def test_missing_events_are_read_from_the_store(pair: Pair) -> None:
-    one, _, three = pair.stores("one", "two", "three")
-    await pair.receive([one, three])
-    assert pair.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
-    assert len(pair.store.pages) == 1
 
 
 async def test_nothing_is_sent_while_missing_events_cannot_be_read(pair: Pair) -> None:

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from tests.cluster.nodes import Cluster
-from tests.hub.scene import ROOM, Recorder, WatchedStore, edit, leave, read, say, stops, types
+from tests.hub.scene import ROOM, Recorder, WatchedStore, leave, read, say, stops, types
 from tests.hub.test_outages import FailingStore
 from tests.support.clocks import jump
 from trio_chat.cluster import unseen
@@ -70,24 +70,9 @@ async def test_typing_on_another_node_ends_by_itself(chat: Chat) -> None:
     assert new(chat.eve) == ["ann stops"]
 
 
-async def test_a_message_on_another_node_ends_typing(chat: Chat) -> None:
-    await chat.ask(types(chat.ann))
-    chat.eve.forget()
-    await chat.ask(say(chat.ann, "hi"))
-    assert new(chat.eve) == ["3 ann: hi", "ann stops"]
-
-
 async def test_typing_and_sending_in_a_turn_ends_typing(chat: Chat) -> None:
     await chat.ask(types(chat.ann), say(chat.ann, "hi"))
     assert new(chat.eve) == ["3 ann: hi", "ann types", "ann stops"]
-
-
-async def test_an_edit_on_another_node_does_not_end_typing(chat: Chat) -> None:
-    await chat.ask(say(chat.ann, "hi"))
-    await chat.ask(types(chat.ann))
-    chat.eve.forget()
-    await chat.ask(edit(chat.ann, "a-2", "ho"))
-    assert new(chat.eve) == ["4 edited a-2: ho"]
 
 
 async def test_a_user_who_may_return_stops_typing(chat: Chat) -> None:

@@ -42,13 +42,6 @@ async def test_a_join_is_on_every_list_and_stored_once(three: Cluster) -> None:
     assert eve.admission.count == 2
 
 
-async def test_plain_members_receive_joins_on_other_nodes(cluster: Cluster) -> None:
-    ann = await cluster.join(0, "ann", PLAIN)
-    ann.forget()
-    await cluster.join(1, "eve", PLAIN)
-    assert ann.got == ["2 * eve has joined the chat", "[ann eve] 2"]
-
-
 async def test_a_user_of_one_node_is_not_new_on_another(cluster: Cluster) -> None:
     ann = await cluster.join(0, "Ann")
     ann.forget()
@@ -64,12 +57,6 @@ async def test_the_first_spelling_counts_on_all_nodes(cluster: Cluster) -> None:
     await cluster.leave(0, first)
     await cluster.join(0, "ann")
     assert cluster.lists() == [["Ann"], ["Ann"]]
-
-
-async def test_an_opened_room_lists_users_of_other_nodes(cluster: Cluster) -> None:
-    await cluster.join(0, "ann", room="dev")
-    eve = await cluster.join(1, "eve", PLAIN, room="dev")
-    assert eve.got[-1] == "[ann eve] 2"
 
 
 async def test_users_from_before_a_room_opened_are_no_change(cluster: Cluster) -> None:

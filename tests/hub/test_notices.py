@@ -179,17 +179,3 @@ async def test_an_unannounced_session_stays_so_when_another_node_ends_it(
     await cluster.wait(5)
     assert cluster[0].users() == cluster[1].users() == ([] if leaves else ["ann"])
     assert len(await cluster.stored()) == 2
-
-
-async def test_a_new_session_in_a_large_room_is_not_announced(nursery: trio.Nursery) -> None:
-    cluster = Cluster(nursery, large_room_size=2)
-    await cluster.meet()
-    first = await cluster.join(0, "ann")
-    for name in ("bob", "cid"):
-        await cluster.join(0, name)
-    # Neither node learns in time of the other's users.
-    await cluster[1].scene.join("ann", encoding=Encoding.VERSION_2)
-    await cluster[0].scene.ask(leave(first))
-    await cluster.settle()
-    assert cluster[0].users() == cluster[1].users() == ["ann", "bob", "cid"]
-    assert await notices(cluster[0].scene) == [JOINED.format("ann"), JOINED.format("bob")]

@@ -234,14 +234,6 @@ async def test_a_room_that_cannot_be_closed_is_closed_later(
 # --- another process appends too -----------------------------------------------------------------
 
 
-async def test_events_of_another_process_arrive_in_order(
-    scene: Scene, store: FailingStore, ann: Recorder
-) -> None:
-    MemoryStore.commit_nowait(store, [Draft("theirs", ROOM, "eve", "from afar", 0)])
-    await scene.ask(say(ann, "hi", ref="r1"))
-    assert ann.got == ["ack r1 3", "2 eve: from afar", "3 ann: hi"]
-
-
 async def test_a_read_marker_of_unknown_outcome_is_not_served_from_memory(
     scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:

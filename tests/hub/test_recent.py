@@ -3,7 +3,6 @@
 import pytest
 import trio
 
-from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, delete, edit, leave, read, say
 from trio_chat.hub.limits import EMPTY_SECONDS
 from trio_chat.hub.requests import Tick
@@ -73,16 +72,3 @@ async def test_changes_are_recorded_before_a_member_receives_an_edit(
         await watched.ask(edit(ann, "id-2", "ho"), delete(ann, "id-2"))
     ((event,),) = seen
     assert (event.message, event.is_deleted) == ("", True)
-
-
-async def test_changes_of_another_node_are_recorded(nursery: trio.Nursery) -> None:
-    cluster = Cluster(nursery)
-    await cluster.meet()
-    ann, bob = await cluster.join(0, "ann"), await cluster.join(1, "bob")
-    await cluster[0].scene.ask(say(ann, "hi"))
-    await cluster.settle()
-    page = (await cluster.store.read_before(ROOM, 4, 1)).events
-    with bob.admission.changes.reading() as reading:
-        await cluster[0].scene.ask(delete(ann, page[0].id))
-        await cluster.settle()
-        assert reading.apply(page)[0].is_deleted

@@ -5,7 +5,6 @@ import trio
 import trio.testing
 
 from tests.hub.scene import Recorder, Scene, WatchedStore, join, say, types
-from trio_chat.hub.inbox import INBOX_REQUESTS, TURN_CHARS
 from trio_chat.hub.requests import Flush, Tick
 
 
@@ -25,30 +24,6 @@ async def test_notices_of_joins_in_a_turn_are_one_write(watched: Scene) -> None:
     await watched.ask(*(join(other, name) for other, name in zip(others, "bcd", strict=True)))
     notices = [f"{seq} * {name} has joined the chat" for seq, name in enumerate("bcd", 2)]
     assert ann.writes == [[*notices, "[ann b c d] 4"]]
-
-
-async def test_a_join_notice_precedes_later_messages(watched: Scene) -> None:
-    (ann,) = await watched.members("ann")
-    await watched.ask(join(Recorder(), "b"), say(ann, "hi"), join(Recorder(), "c"))
-    events = [text for text in ann.got if not text.startswith("[")]
-    assert events == ["2 * b has joined the chat", "3 ann: hi", "4 * c has joined the chat"]
-
-
-async def test_texts_of_16_ki_characters_end_a_turn(watched: Scene) -> None:
-    (ann,) = await watched.members("ann")
-    await watched.ask(say(ann, "a" * TURN_CHARS), say(ann, "b"))
-    assert [len(write) for write in ann.writes] == [1, 1]
-    ann.forget()
-    await watched.ask(say(ann, "a" * (TURN_CHARS - 1)), types(ann), say(ann, "b"))
-    assert [len(write) for write in ann.writes] == [4]
-
-
-async def test_the_inbox_is_full_with_256_requests() -> None:
-    scene = Scene()
-    scene.put(*(Tick() for _ in range(INBOX_REQUESTS)))
-    assert INBOX_REQUESTS == 256
-    with pytest.raises(trio.WouldBlock):
-        scene.put(Tick())
 
 
 async def test_flush_waits_until_members_have_received_everything_before(watched: Scene) -> None:

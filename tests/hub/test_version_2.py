@@ -169,28 +169,6 @@ async def test_a_user_who_returns_in_time_is_not_announced(
     assert back.got == []
 
 
-async def test_a_user_who_does_not_return_in_time_leaves(
-    scene: Scene, ann: Recorder, bob: Recorder
-) -> None:
-    ann.forget()
-    await scene.ask(leave(bob, may_return=True))
-    await scene.tick_after(GRACE_SECONDS)
-    assert ann.got == ["-bob 1", "3 * bob has left the chat"]
-    await scene.tick_after(GRACE_SECONDS)
-    assert len(ann.got) == 2
-
-
-async def test_a_user_with_another_connection_does_not_leave(
-    scene: Scene, ann: Recorder, bob: Recorder
-) -> None:
-    other = await scene.join("bob", encoding=V2)
-    await scene.ask(leave(bob, may_return=True))
-    await scene.tick_after(GRACE_SECONDS)
-    assert ann.got == []
-    await scene.ask(leave(other))
-    assert ann.got == ["-bob 1", "3 * bob has left the chat"]
-
-
 # --- messages ------------------------------------------------------------------------------------
 
 
@@ -220,20 +198,6 @@ async def test_a_pending_member_receives_acks_at_once(scene: Scene, ann: Recorde
     assert ann.got == ["ack r1 2"]
     ann.admission.activate([])
     assert ann.got == ["ack r1 2", "2 ann: hi"]
-
-
-async def test_a_repeat_is_acknowledged_and_not_sent(scene: Scene, ann: Recorder) -> None:
-    ann.forget()
-    again = say(ann, "hi", ref="r1")
-    await scene.ask(again, again)
-    await scene.ask(again)
-    assert ann.got == ["ack r1 2", "ack r1 2 again", "2 ann: hi", "ack r1 2 again"]
-
-
-async def test_another_message_with_the_same_ref_is_a_conflict(scene: Scene, ann: Recorder) -> None:
-    await scene.ask(say(ann, "hi", ref="r1"), say(ann, "ho", ref="r1"))
-    assert ann.errors == [("conflict", "r1", ROOM)]
-    assert await scene.stored() == ["1 *: ann has joined the chat", "2 ann: hi"]
 
 
 async def test_only_version_2_members_receive_changes(scene: Scene, ann: Recorder) -> None:

@@ -48,12 +48,6 @@ async def start(folder: Path, *texts: str, sync: Sync = "full") -> tuple[str, Ch
         return store.epoch, changes
 
 
-async def test_an_unchanged_file_keeps_its_epoch(tmp_path: Path) -> None:
-    epoch, _ = await start(tmp_path, "a")
-    assert await start(tmp_path, "b") == (epoch, [])
-    assert await start(tmp_path) == (epoch, [])
-
-
 @pytest.mark.parametrize(
     ("is_copy", "texts"),
     [(True, ()), (True, ("c", "d")), (False, ("a",))],

@@ -18,7 +18,7 @@ from tests.contracts.drafts import append, draft, everything
 from tests.store.sql.tables import complaint
 from tests.support.postgres import Cluster
 from trio_chat.store.base import Commit
-from trio_chat.store.sql import batch, look, postgres, sqlite
+from trio_chat.store.sql import batch, look, sqlite
 from trio_chat.store.sql.opened import open_sql_store
 
 _HOLDER = """
@@ -75,16 +75,6 @@ async def test_closing_waits_for_a_cancelled_commit(
         assert len(closed) == 1
     async with open_sql_store(url) as store:
         assert [event.message for event in await everything(store)] == ["a"]
-
-
-async def test_a_second_store_is_refused_while_the_first_is_open(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(postgres, "_TAKE_MS", 100)
-    async with open_sql_store(url):
-        assert "another process" in await complaint(url)
-    async with open_sql_store(url):
-        pass
 
 
 async def test_a_symbolic_link_leads_to_the_same_store(tmp_path: Path) -> None:
