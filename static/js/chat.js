@@ -20,10 +20,12 @@ import { fillTexts, language, t } from "./messages.js";
 import { Places } from "./places.js";
 import { RoomList } from "./roomlist.js";
 import { RoomView } from "./roomview.js";
+import { followSkips } from "./skip.js";
 import { SentIds } from "./sentids.js";
 import { Status } from "./status.js";
 import * as storage from "./storage.js";
 import { showUnread } from "./unread.js";
+import { fitAboveKeyboard } from "./viewport.js";
 
 const url = socketUrl("/ws", location.href);
 
@@ -269,5 +271,7 @@ async function start() {
 }
 
 install();
+fitAboveKeyboard();
+followSkips(chatPage);
 if (login === null) askForToken();
 await start();

@@ -21,6 +21,13 @@ const TEXTS = {
   "text.copy": ["Copy", "Kopieren"],
   "text.copied": ["Copied", "Kopiert"],
 
+  // --- ways to the regions ----------------------------------------------------------------------------
+  "skip.title": ["Skip to", "Springen zu"],
+  "skip.text": ["Skip to your message", "Zu deiner Nachricht springen"],
+  "skip.scroller": ["Skip to the conversation", "Zur Unterhaltung springen"],
+  "skip.rooms": ["Skip to the list of rooms", "Zur Liste der Räume springen"],
+  "skip.people": ["Skip to the list of people", "Zur Liste der Personen springen"],
+
   // --- joining and leaving ----------------------------------------------------------------------------
   "join.hint": ["Choose a name. No account needed.", "Wähle einen Namen. Du brauchst kein Konto."],
   "join.name": ["Your name", "Dein Name"],
