@@ -105,7 +105,7 @@ def test_two_names_while_the_server_is_away_make_one_session(
         ann.enter_name(name)
         expect(ann.bar).to_contain_text("Reconnecting in")
     server.start()
-    ann.enter_name("bob")
+    ann.page.locator("#retry").dispatch_event("click")
     ann.expect_connected()
     expect(ann.people).to_have_text(["bob"])
     ann.leave()

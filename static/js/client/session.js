@@ -11,6 +11,7 @@ import { nameKey } from "./names.js";
 import { Outbox, TEMPORARY } from "./outbox.js";
 import { Receipts } from "./receipts.js";
 import { Room } from "./room.js";
+import { Updates } from "./updates.js";
 import { decode } from "./wire.js";
 
 /** The number of older events in one page of history. */
@@ -33,14 +34,17 @@ export class Session {
   #receipts = new Receipts((room, seq) => this.#send({ type: "read", room, seq }));
   #asks = new Asks((command) => this.#send(command));
   #isIn = false;
-  /** When the last event of a room came, in milliseconds since 1970. @type {number | null} */
-  #eventAt = null;
   /** @type {NonNullable<User["sent"]>} */
   #sent;
   /** The last error of this connection. @type {ServerError | null} */
   #lastError = null;
   /** In the order of joining. @type {Map<string, Room>} */
   rooms = new Map();
+  #updates = new Updates(
+    this.rooms,
+    (room, part) => this.#listener.onRoom?.(room, part),
+    (room) => this.#rejoin(room.name),
+  );
   /**
    * Whether a name is the user's own. Another window may have given it in another spelling.
    *
@@ -132,7 +136,7 @@ export class Session {
   /** How the connection is, for a person who looks for a fault. */
   details() {
     const unansweredRequests = this.#outbox.requests.length;
-    return { ...this.#connection.details(), unansweredRequests, eventAt: this.#eventAt };
+    return { ...this.#connection.details(), unansweredRequests, eventAt: this.#updates.eventAt };
   }
 
   /**
@@ -293,19 +297,12 @@ export class Session {
    * @type {Record<string, (message: any, room: Room | undefined) => void>}
    */
   #handlers = {
+    ...this.#updates.handlers,
     welcome: (message) => this.#welcome(message),
     joined: (message, room) => this.#joined(message, room),
-    message: (event, room) => this.#addEvent(event, room),
-    system: (event, room) => this.#addEvent(event, room),
-    edited: (event, room) => this.#addEvent(event, room),
-    deleted: (event, room) => this.#addEvent(event, room),
     history: (message, room) => this.#addOlder(message, room),
-    presence: (message, room) => this.#update(room, "people", (joined) => joined.applyPresence(message)),
-    typing: (message, room) => this.#update(room, "typing", (joined) => joined.setTyping(message)),
-    read: (message, room) => this.#update(room, "messages", (joined) => joined.setRead(message)),
     ack: (message, room) => this.#acknowledge(message, room),
     error: (message) => this.#reject(message),
-    heartbeat: ({ heads = {} }) => this.#heartbeat(heads),
     auth: () => this.#listener.onTokenExpiring?.(true),
     reconnect: () => this.#connection.expectRestart(),
   };
@@ -335,33 +332,6 @@ export class Session {
   }
 
   /**
-   * @param {import("./wire.js").ChatEvent} event
-   * @param {Room | undefined} room
-   */
-  #addEvent(event, room) {
-    if (!room?.isJoined) return;
-    const outcome = room.add(event);
-    this.#eventAt = Date.now();
-    if (outcome === "new") this.#listener.onRoom?.(room, "messages");
-    else if (outcome === "gap") this.#recover(room);
-  }
-
-  /** @param {Room} room The server never skips an event, but one is missing: join again to get it. */
-  #recover(room) {
-    console.warn("events of a room are missing, joining it again:", room.name);
-    room.disconnect();
-    this.#rejoin(room.name);
-  }
-
-  /** @param {Record<string, number>} heads The newest `seq` of each room. */
-  #heartbeat(heads) {
-    for (const [name, head] of Object.entries(heads)) {
-      const room = this.rooms.get(name);
-      if (room?.isJoined && head > room.cursor) this.#recover(room);
-    }
-  }
-
-  /**
    * @param {{ref: string, history: import("./wire.js").ChatEvent[], more?: boolean}} message
    * @param {Room | undefined} room
    */
@@ -369,18 +339,7 @@ export class Session {
     const command = this.#asks.take(message.ref);
     // The page replaced the history after this request, so the answer does not fit.
     if (command?.before !== room?.timeline.floor) return;
-    this.#update(room, "messages", (joined) => joined.addOlder(message));
-  }
-
-  /**
-   * @param {Room | undefined} room
-   * @param {import("./types.js").Part} part
-   * @param {(room: Room) => void} change
-   */
-  #update(room, part, change) {
-    if (!room?.isJoined) return;
-    change(room);
-    this.#listener.onRoom?.(room, part);
+    this.#updates.change(room, "messages", (joined) => joined.addOlder(message));
   }
 
   /**
