@@ -18,7 +18,10 @@ import { mayLeave, warnOfUnsent } from "./leaving.js";
 import { followNewLinks, forgetLogin, keepLogin, takeLogin } from "./login.js";
 import { fillTexts, language, t } from "./messages.js";
 import { Places } from "./places.js";
+import { Preferences } from "./preferences.js";
 import { RoomList } from "./roomlist.js";
+import { roomOptions } from "./roomoptions.js";
+import { stateOf } from "./roomstate.js";
 import { RoomView } from "./roomview.js";
 import { followSkips } from "./skip.js";
 import { SentIds } from "./sentids.js";
@@ -45,6 +48,8 @@ let login = takeLogin();
 const sessions = new CurrentSession();
 /** The half-written texts of the user. @type {Drafts | null} */
 let drafts = null;
+/** @type {Preferences | null} */
+let preferences = null;
 let current = "";
 /** @param {string} name */
 const isSelf = (name) => sessions.session?.isSelf(name) ?? false;
@@ -58,9 +63,7 @@ const view = new RoomView(isSelf, countUnread);
 const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);
 const roomList = new RoomList(find("#rooms", HTMLElement), {
   onOpen: openRoom,
-  onLeave: async (name) => {
-    if (await mayLeave(countUnsent(name))) leaveRoom(name);
-  },
+  optionsOf: (room, mayLeave) => (preferences === null ? [] : roomOptions(room, preferences, mayLeave ? askToLeave : null)),
 });
 
 find("#leave", HTMLButtonElement).addEventListener("click", async () => {
@@ -97,6 +100,7 @@ function join(name) {
   const sent = new SentIds(name);
   const user = { name, device: storage.deviceSecret(), token: login?.token ?? "", rooms, unsent, sent };
   drafts = new Drafts(name, reviewUnsent);
+  preferences = new Preferences(name, countUnread);
   const session = sessions.start(url, user, {
     onState: changeState,
     onRoom: (room, part) => {
@@ -150,6 +154,7 @@ function openRoom(name) {
   current = name;
   session.joinRoom(name);
   storage.storeRoom(session.name, name);
+  preferences?.visit(name);
   storage.storeTab({ name: session.name, room: name });
   places.show({ room: name, seq: 0 });
   closeDrawers();
@@ -160,6 +165,11 @@ function openRoom(name) {
 
 function closeDrawers() {
   for (const drawer of drawers) drawer.close();
+}
+
+/** @param {string} name */
+async function askToLeave(name) {
+  if (await mayLeave(countUnsent(name))) leaveRoom(name);
 }
 
 /** @param {string} name The person asked to leave it. */
@@ -197,9 +207,13 @@ function loseRoom(name, dropped) {
 }
 
 function countUnread() {
-  const rooms = [...(sessions.session?.rooms.values() ?? [])];
-  roomList.show(rooms, current);
-  showUnread(rooms, current);
+  const { session } = sessions;
+  if (session === null || preferences === null) return;
+  const { name: ownName, rooms } = session;
+  const wishes = preferences;
+  const states = [...rooms.values()].map((room) => stateOf(room, wishes.of(room.name), ownName));
+  roomList.show(states, current);
+  showUnread(states, current);
 }
 
 /**
@@ -235,6 +249,7 @@ function leaveChat(why) {
   places.leave(false);
   drafts?.flush();
   drafts = null;
+  preferences = null;
   storage.storeTab(null);
   // A modal dialog on a hidden page would make the join form inert.
   for (const dialog of chatPage.querySelectorAll("dialog")) dialog.close();

@@ -166,9 +166,42 @@ const TEXTS = {
 
   // --- rooms ------------------------------------------------------------------------------------------
   "rooms.title": ["Rooms", "Räume"],
+  "rooms.close": ["Close the list of rooms", "Liste der Räume schließen"],
+  "rooms.field": ["Name of a room", "Name eines Raums"],
+  "rooms.placeholder": ["Join a room", "Raum beitreten"],
+  "rooms.join": ["Join", "Beitreten"],
+  "rooms.filter": ["Filter rooms", "Räume filtern"],
+  "rooms.no-match": ["No room matches.", "Kein Raum passt."],
+  "rooms.offered": ["Enter joins “{room}”.", "Eingabe führt in „{room}“."],
+  "rooms.invalid": ["Use the letters a to z or digits.", "Verwende die Buchstaben a bis z oder Ziffern."],
+  "rooms.too-many": [
+    "You are in {count} rooms, the maximum. Leave one first.",
+    "Du bist in {count} Räumen, mehr gehen nicht. Verlasse zuerst einen.",
+  ],
+  "rooms.unread": ["{count} unread", "{count} ungelesen"],
+  "rooms.unread-more": ["{count} or more unread", "{count} oder mehr ungelesen"],
+  "rooms.maybe": ["possibly unread messages", "vielleicht ungelesene Nachrichten"],
+  "rooms.marked": ["marked as unread", "als ungelesen markiert"],
+  "rooms.mentions": [
+    { one: "{count} mention of you", other: "{count} mentions of you" },
+    { one: "{count} Erwähnung von dir", other: "{count} Erwähnungen von dir" },
+  ],
+  "rooms.pinned": ["pinned", "angeheftet"],
+  "rooms.muted": ["muted", "stumm"],
+  "rooms.options": ["Options", "Optionen"],
+  "rooms.options-of": ["Options of {room}", "Optionen von {room}"],
+  "rooms.pin": ["Pin to the top", "Oben anheften"],
+  "rooms.mute": ["Mute", "Stummschalten"],
+  "rooms.mark": ["Mark as unread", "Als ungelesen markieren"],
+  "rooms.copy": ["Copy the link", "Link kopieren"],
+  "rooms.leave": ["Leave {room}", "{room} verlassen"],
 
   // --- people -----------------------------------------------------------------------------------------
   "people.title": ["People", "Personen"],
+  "people.close": ["Close the list of people", "Liste der Personen schließen"],
+  "people.in-room": ["People in the room:", "Personen im Raum:"],
+  "people.you": ["you", "du"],
+  "people.more": ["and {count} more", "und {count} weitere"],
 
   // --- notifications ----------------------------------------------------------------------------------
 

@@ -140,6 +140,15 @@ class ChatWindow(Window):
         self.message(text).hover()
         self.message(text).get_by_role("button", name=action).click()
 
+    def options(self, room: str) -> Locator:
+        """Return the button that opens the menu of a room."""
+        return self.page.locator(f'[data-room="{room}"]').get_by_role("button", name="Options")
+
+    def choose(self, room: str, option: str) -> None:
+        """Choose an entry of the menu of a room, with the keyboard."""
+        self.options(room).press("Enter")
+        self.page.get_by_role("menu").get_by_text(option, exact=True).press("Enter")
+
     def open_room(self, name: str) -> None:
         """Join a room, or switch to it, by its name."""
         self._open_drawer()

@@ -8,7 +8,7 @@ const { codePoints } = await import("../../static/js/composer.js");
 const { nameKey } = await import("../../static/js/client/names.js");
 const { OwnTyping } = await import("../../static/js/client/typing.js");
 const { hueClass } = await import("../../static/js/names.js");
-const { shortCount } = await import("../../static/js/roomlist.js");
+const { shortCount } = await import("../../static/js/roomstate.js");
 const { shortLabel } = await import("../../static/js/times.js");
 const { typingLine } = await import("../../static/js/typing.js");
 
@@ -35,7 +35,7 @@ test("text is counted in code points", () => {
 });
 
 test("a badge has three characters at most", () => {
-  assert.deepEqual([1, 99, 100].map(shortCount), ["1", "99", "99+"]);
+  assert.deepEqual([1, 99, 100].map((count) => shortCount(count)), ["1", "99", "99+"]);
 });
 
 test("one typist is named, several are counted", () => {
