@@ -28,9 +28,6 @@ async def cluster(nursery: trio.Nursery) -> Cluster:
     return cluster
 
 
-# --- death ---------------------------------------------------------------------------------------
-
-
 async def test_users_of_a_dead_node_leave_within_45_seconds_once(cluster: Cluster) -> None:
     await cluster.join(0, "ann")
     await cluster.join(1, "eve")
@@ -103,9 +100,6 @@ async def test_a_user_whose_move_arrives_late_does_not_leave(cluster: Cluster) -
     await cluster.wait(2 * HEARTBEAT_SECONDS)
     assert cluster.lists() == [["ann", "eve"]] * 3
     assert len(await cluster.stored()) == 2
-
-
-# --- nodes that leave ----------------------------------------------------------------------------
 
 
 async def test_a_user_who_moves_from_a_leaving_node_does_not_leave(cluster: Cluster) -> None:
@@ -181,9 +175,6 @@ async def test_a_user_leaves_once_if_the_end_of_a_node_is_known_late(cluster: Cl
     await cluster.wait(LEAVING_SECONDS + DOUBT_SECONDS)
     assert cluster.lists() == [[], []]
     assert (await cluster.stored()).count("ann has left the chat") == 1
-
-
-# --- random programs -----------------------------------------------------------------------------
 
 
 class Storm:

@@ -128,9 +128,6 @@ def test_old_counts_do_not_lock_a_user_out_during_an_outage(one: Observer) -> No
     assert one.peers.connections("ann", "") == 3
 
 
-# --- bounds --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "here",
     [

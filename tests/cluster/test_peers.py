@@ -26,9 +26,6 @@ def one() -> Observer:
     return Observer()
 
 
-# --- numbers and snapshots ----------------------------------------------------------------------
-
-
 def test_only_the_events_of_a_repeated_envelope_are_applied(one: Observer) -> None:
     one.receive(2, ANN)
     assert one.receive(2, BOB, TYPED, EVENTS) == [EVENTS]
@@ -119,9 +116,6 @@ def test_a_reconnected_node_exchanges_snapshots(one: Observer) -> None:
     assert one.owes_snapshot()
 
 
-# --- leases --------------------------------------------------------------------------------------
-
-
 def test_a_node_publishes_every_ten_seconds(one: Observer) -> None:
     one.wait(1)
     before = len(one.published.payloads)
@@ -194,9 +188,6 @@ def test_a_node_that_returns_while_its_users_leave_is_asked(one: Observer) -> No
     assert one.receive(3, snapshot(*many)) == many[:500]
     one.receive(4)
     assert one.wait(LEASE_SECONDS - 1) == []
-
-
-# --- leaving nodes -------------------------------------------------------------------------------
 
 
 def test_users_of_a_leaving_node_have_five_seconds(one: Observer) -> None:

@@ -18,8 +18,6 @@ from trio_chat.store.base import Page
 
 V2 = Encoding.VERSION_2
 
-# --- published and received events ---------------------------------------------------------------
-
 
 async def test_a_node_publishes_committed_events_only(pair: Pair) -> None:
     await pair.ask(say(pair.ann, "hi"), edit(pair.ann, "id-2", "ho"), delete(pair.ann, "id-2"))
@@ -139,9 +137,6 @@ async def test_a_repeated_event_delays_no_other_room(pair: Pair) -> None:
     assert (pair.got[-1], bob.got[-1]) == ("2 eve: one", "2 eve: two")
 
 
-# --- lost events ---------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("seconds", [COMPARE_SECONDS, UNCONNECTED_SECONDS])
 async def test_a_comparison_finds_lost_events_and_sooner_without_a_backplane(
     pair: Pair, seconds: float
@@ -248,9 +243,6 @@ async def test_empty_rooms_are_not_compared(pair: Pair) -> None:
     pair.stores("one")
     await pair.wait(COMPARE_SECONDS)
     assert pair.store.pages == []
-
-
-# --- events that the store lost ------------------------------------------------------------------
 
 
 async def test_a_head_beyond_the_end_of_the_store_shows_another_history(pair: Pair) -> None:

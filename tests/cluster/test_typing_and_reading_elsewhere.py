@@ -48,9 +48,6 @@ def new(member: Recorder) -> Sequence[str]:
     return got
 
 
-# --- typing --------------------------------------------------------------------------------------
-
-
 async def test_typing_arrives_from_another_node(chat: Chat) -> None:
     await chat.ask(types(chat.ann))
     assert new(chat.eve) == ["ann types"]
@@ -80,9 +77,6 @@ async def test_a_user_who_may_return_stops_typing(chat: Chat) -> None:
     chat.eve.forget()
     await chat.leave(0, chat.ann, may_return=True)
     assert new(chat.eve) == ["ann stops"]
-
-
-# --- reading -------------------------------------------------------------------------------------
 
 
 async def test_read_markers_arrive_from_another_node(chat: Chat) -> None:
@@ -191,9 +185,6 @@ async def test_a_snapshot_sends_no_markers_to_a_large_room(nursery: trio.Nursery
     assert [one.read for one in messages if isinstance(one, Snapshot)] == [()]
 
 
-# --- events that only another node has sent ------------------------------------------------------
-
-
 @pytest.fixture
 async def lagging(chat: Chat) -> Chat:
     """Ann sends event 3, of which the second node learns nothing."""
@@ -249,9 +240,6 @@ async def test_a_deferred_marker_is_unavailable_during_an_outage(nursery: trio.N
     await cluster.ask(read(eve, 9))
     await cluster.ask(Tick())
     assert eve.errors == [("unavailable", None, ROOM)]
-
-
-# --- absent users --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("room", ["dev", ROOM])

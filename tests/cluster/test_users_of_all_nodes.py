@@ -29,9 +29,6 @@ async def three(nursery: trio.Nursery) -> Cluster:
     return cluster
 
 
-# --- joining -------------------------------------------------------------------------------------
-
-
 async def test_a_join_is_on_every_list_and_stored_once(three: Cluster) -> None:
     ann = await three.join(0, "Ann")
     eve = await three.join(1, "eve")
@@ -150,9 +147,6 @@ async def test_one_of_two_spellings_is_displayed_on_all_nodes(cluster: Cluster) 
         assert node.scene.hub.names.hold(Recorder(), prepare_name("aNN")) == "Ann"
 
 
-# --- leaving -------------------------------------------------------------------------------------
-
-
 async def test_a_leave_is_on_every_list_and_stored_once(three: Cluster) -> None:
     ann, eve = await three.join(0, "ann"), await three.join(1, "eve")
     ann.forget()
@@ -252,9 +246,6 @@ async def test_a_notice_of_a_closed_room_is_stored(three: Cluster) -> None:
     assert (await three.stored("dev"))[-1] == "ann has left the chat"
 
 
-# --- large rooms ---------------------------------------------------------------------------------
-
-
 async def test_users_of_all_nodes_make_a_room_large(nursery: trio.Nursery) -> None:
     cluster = Cluster(nursery, large_room_size=2)
     await cluster.meet()
@@ -281,9 +272,6 @@ async def test_a_new_session_in_a_large_room_is_not_stored(nursery: trio.Nursery
     await cluster.settle()
     assert cluster.lists() == [["ann", "eve"]] * 2
     assert await cluster.stored() == ["ann has joined the chat", "ann has left the chat"]
-
-
-# --- rooms without members on a node -------------------------------------------------------------
 
 
 async def test_a_room_without_members_here_closes(cluster: Cluster) -> None:

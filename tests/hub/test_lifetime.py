@@ -26,9 +26,6 @@ def store() -> WatchedStore:
     return LivingStore()
 
 
-# --- life and time --------------------------------------------------------------------------------
-
-
 async def test_the_clock_ticks_four_times_a_second(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
@@ -55,9 +52,6 @@ async def test_a_tick_looks_only_at_rooms_in_which_something_may_expire(scene: S
     assert [room.name for room in restless] == ["one", "two"]
     await scene.tick_after(6.0)
     assert not restless
-
-
-# --- empty rooms ---------------------------------------------------------------------------------
 
 
 async def test_an_empty_room_of_notices_closes_after_a_minute(
@@ -117,9 +111,6 @@ async def test_a_room_joined_as_its_time_ends_does_not_close(
     assert bob.errors == []
     assert store.forgotten == []
     assert bob.got[0] == "3 * bob has joined the chat"
-
-
-# --- metrics --------------------------------------------------------------------------------------
 
 
 async def test_each_turn_is_timed(scene: Scene) -> None:

@@ -142,9 +142,6 @@ async def test_a_user_who_joined_a_large_room_leaves_without_a_notice(large: Sce
     assert await notices(large) == expected
 
 
-# --- several nodes --------------------------------------------------------------------------------
-
-
 async def with_unannounced_session(nursery: trio.Nursery) -> tuple[Cluster, Recorder]:
     """Two nodes, and Ann on the first, whose budget of notices is spent."""
     cluster = Cluster(nursery, rates=(2, 0))

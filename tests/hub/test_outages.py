@@ -118,9 +118,6 @@ async def test_hub_refuses_joins_of_rooms_that_cannot_be_read(
     await scene.ask(join(ann, "ann"))
 
 
-# --- an append whose answer was lost -------------------------------------------------------------
-
-
 async def test_an_event_stored_despite_an_outage_precedes_the_next(
     scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
@@ -229,9 +226,6 @@ async def test_a_room_that_cannot_be_closed_is_closed_later(
     store.fails = False
     await scene.ask(Tick())
     assert (await store.positions([ROOM]))[ROOM].head == 0
-
-
-# --- another process appends too -----------------------------------------------------------------
 
 
 async def test_a_read_marker_of_unknown_outcome_is_not_served_from_memory(

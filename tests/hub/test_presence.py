@@ -55,9 +55,6 @@ async def test_a_newcomer_receives_its_presence_after_the_messages_of_all(scene:
     assert other.got == ["2 ann: hi", "[ann] 1"]
 
 
-# --- a room of three users is large ---------------------------------------------------------------
-
-
 async def fill(large: Scene) -> list[Recorder]:
     """Join with three users; the first two forget that."""
     members = [await large.join(name) for name in ("ann", "bob", "cid")]

@@ -59,9 +59,6 @@ async def test_a_marker_of_a_user_who_leaves_in_the_same_turn_counts(scene: Scen
     assert ann.got == ["-bob 1", "3 * bob has left the chat", "bob read 1"]
 
 
-# --- large rooms ----------------------------------------------------------------------------------
-
-
 async def test_a_large_room_receives_changes_once_a_second(large: Scene) -> None:
     ann, _ = await large.members("ann", "bob", encoding=V2)
     await large.join("cat")

@@ -87,9 +87,6 @@ async def test_a_member_that_left_while_pending_receives_nothing(
     assert bob.got == []
 
 
-# --- gaps -----------------------------------------------------------------------------------------
-
-
 async def test_a_full_backlog_returns_gaps_and_continues_after_them(
     scene: Scene, ann: Recorder
 ) -> None:
@@ -138,9 +135,6 @@ async def test_a_new_subscription_replaces_one_with_a_gap(scene: Scene, ann: Rec
     assert first.activate([HISTORY]) is None
     assert bob.activate() is None
     assert (bob.got, bob.admission.cut) == (["history"], 3)
-
-
-# --- states --------------------------------------------------------------------------------------
 
 
 async def test_backlog_keeps_changes_of_the_list_since_the_join(
@@ -222,9 +216,6 @@ async def test_activation_sends_many_states_in_parts(scene: Scene) -> None:
     assert [bob.activate() for _ in range(3)] == [Gap(6, 6), Gap(6, 6), None]
     assert bob.got[3:] == ["6 a: hi", "c types", "d types", "e types", "a stops"]
     assert max(map(len, bob.writes)) <= 3
-
-
-# --- a room of three slices: other tasks run between them -----------------------------------------
 
 
 @pytest.fixture

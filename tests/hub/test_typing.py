@@ -71,9 +71,6 @@ def test_members_know_who_types_at_once_or_late_in_a_large_room(
         assert all(later - earlier > least for earlier, later in pairwise(sent_at))
 
 
-# --- in a room ------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 async def ann(scene: Scene) -> Recorder:
     return await scene.join("ann")
@@ -128,9 +125,6 @@ async def test_typing_has_the_name_first_given_and_stays_in_its_room(
     await scene.ask(types(other))
     await scene.ask(types(other, "dev"))
     assert ann.got == bob.got == ["ann types"]
-
-
-# --- a large room: at most one change a second ----------------------------------------------------
 
 
 async def test_a_large_room_receives_one_change_of_typing_a_second(large: Scene) -> None:

@@ -37,9 +37,6 @@ async def bob(scene: Scene, ann: Recorder) -> Recorder:
     return bob
 
 
-# --- coming in -----------------------------------------------------------------------------------
-
-
 async def test_plain_members_receive_lists_and_version_2_members_changes(
     scene: Scene, ann: Recorder
 ) -> None:
@@ -113,9 +110,6 @@ async def test_a_discarded_subscription_keeps_nothing(scene: Scene, ann: Recorde
     assert bob.got == []
 
 
-# --- going ---------------------------------------------------------------------------------------
-
-
 async def test_leaving_a_room_is_acknowledged_and_announced_at_once(
     scene: Scene, ann: Recorder, bob: Recorder
 ) -> None:
@@ -167,9 +161,6 @@ async def test_a_user_who_returns_in_time_is_not_announced(
     await scene.tick_after(GRACE_SECONDS)
     assert ann.got == ["bob stops"]
     assert back.got == []
-
-
-# --- messages ------------------------------------------------------------------------------------
 
 
 async def test_a_message_follows_its_ack_in_the_same_write(scene: Scene) -> None:

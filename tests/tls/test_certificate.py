@@ -38,9 +38,6 @@ def break_file(files: CertificateFiles, which: str, content: bytes | None) -> Pa
     return file
 
 
-# --- start ---------------------------------------------------------------------------------------
-
-
 def test_two_settings_enable_tls(files: CertificateFiles) -> None:
     assert load_certificate(Settings()) is None
     settings = Settings(tls_cert=str(files.cert), tls_key=str(files.key))
@@ -107,9 +104,6 @@ def test_an_encrypted_key_is_refused_without_a_prompt(files: CertificateFiles) -
         load(files)
 
 
-# --- parameters ----------------------------------------------------------------------------------
-
-
 def test_every_suite_has_forward_secrecy_and_authenticated_encryption(
     files: CertificateFiles,
 ) -> None:
@@ -146,9 +140,6 @@ def test_the_server_sends_no_session_ticket(
     client.read(5)
     session = client.session
     assert session is None or not session.has_ticket
-
-
-# --- reload --------------------------------------------------------------------------------------
 
 
 async def signals() -> AsyncIterator[int]:

@@ -64,9 +64,6 @@ def owe(ends: Ends, data: bytes = bytes(PIECE_BYTES)) -> Owed:
             return owed
 
 
-# --- sending -------------------------------------------------------------------------------------
-
-
 def test_sent_bytes_arrive_at_once(ends: Ends) -> None:
     assert ends.server.send(b"one") == 3
     assert ends.server.send(memoryview(b"two")) == 3
@@ -115,9 +112,6 @@ def test_send_raises_when_the_socket_fails(ends: Ends) -> None:
     ends.peer.close()
     with pytest.raises(BrokenPipeError):
         ends.server.send(b"x")
-
-
-# --- receiving -----------------------------------------------------------------------------------
 
 
 def test_an_incomplete_record_returns_nothing(ends: Ends) -> None:
@@ -199,9 +193,6 @@ def test_a_forged_record_ends_with_an_alert(ends: Ends) -> None:
         ends.peer.recv()
 
 
-# --- alerts --------------------------------------------------------------------------------------
-
-
 def cause_alert(ends: Ends, alert: bytes, received: bytes = b"\x17") -> None:
     """Let OpenSSL write an alert while it reads, as when it refuses a renegotiation."""
     ends.server._outgoing.write(alert)
@@ -243,9 +234,6 @@ def test_an_alert_to_a_disconnected_client_is_an_end(ends: Ends) -> None:
     ends.server._outgoing.write(b"alert")
     assert (ends.server.receive(), ends.server.has_pending) == (b"last words", True)
     assert (ends.server.receive(), ends.server.has_pending) == (b"", False)
-
-
-# --- the handshake and the end -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

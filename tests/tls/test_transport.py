@@ -90,9 +90,6 @@ def fill(server: TlsTransport) -> None:
             server.socket.send(bytes(10_000))
 
 
-# --- for HTTP ------------------------------------------------------------------------------------
-
-
 async def test_it_sends_and_receives_both_ways_at_once() -> None:
     data = bytes(range(256)) * 4000
 
@@ -239,9 +236,6 @@ async def test_wait_send_all_is_a_checkpoint_without_owed_bytes() -> None:
         assert scope.cancelled_caught
 
 
-# --- closing -------------------------------------------------------------------------------------
-
-
 async def test_close_sends_close_notify_without_waiting() -> None:
     async with ends() as (client, server):
         await server.aclose()
@@ -282,9 +276,6 @@ async def test_an_early_reset_breaks_the_stream() -> None:
         await server.receive_some()
     await trio.aclose_forcefully(server)
     assert server.socket.fileno() == -1
-
-
-# --- for a WebSocket -----------------------------------------------------------------------------
 
 
 async def test_the_transport_reports_descriptor_and_pending_bytes() -> None:

@@ -166,9 +166,6 @@ def test_the_kept_files_are_small() -> None:
             assert (FOLDER / f"{version}.{suffix}").stat().st_size < 100 * 1024
 
 
-# --- new databases, and those of no release -------------------------------------------------------
-
-
 async def test_the_migrations_create_the_tables_of_the_schema(url: str) -> None:
     async with open_sql_store(url):
         pass
