@@ -17,6 +17,7 @@ import trio.testing
 from structlog.testing import capture_logs
 from websockets.frames import Opcode
 
+from tests.support.certificates import certificate_files
 from tests.support.local_server import ECHO_HEAD, LocalServer, local_server, until
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
@@ -210,10 +211,15 @@ async def test_cancellation_ends_the_server_at_once() -> None:
             await home.dial()
 
 
+@pytest.mark.parametrize("is_tls", [False, True])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_closes_all_connections_with_1001(number: signal.Signals) -> None:
+async def test_a_signal_closes_all_connections_with_1001(
+    number: signal.Signals, tmp_path: Path, *, is_tls: bool
+) -> None:
+    files = certificate_files(tmp_path)
+    tls = {"tls_cert": str(files.cert), "tls_key": str(files.key)} if is_tls else {}
     with capture_logs() as lines:
-        async with local_server() as home:
+        async with local_server(**tls) as home:
             clients = [await home.join("ann"), await home.connect(ECHO_HEAD)]
             signal.raise_signal(number)
             for client in clients:
@@ -222,7 +228,7 @@ async def test_a_signal_closes_all_connections_with_1001(number: signal.Signals)
                     frame = await client.receive()
                 assert code_of(frame) == 1001
                 await client.send(close())
-                await client.receive_rest()
+                await client.receive_rest()  # raises if TLS ends out of order
             await home.ended.wait()
             assert home.status == 0
     events = [line["event"] for line in lines]

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import trio
 from structlog.testing import capture_logs
-from websockets.frames import Opcode
 
 from tests.support.certificates import CertificateFiles, certificate_files
 from tests.support.local_server import ECHO_HEAD, LocalServer, local_server, until
-from tests.websocket.wire import HEAD, Client, close, code_of, text
+from tests.websocket.wire import HEAD, Client, text
 from trio_chat import server
 from trio_chat.errors import StartError
 from trio_chat.fair_queue import FairQueue
@@ -81,23 +80,6 @@ async def test_an_unusable_certificate_refuses_the_start(
     files.key.unlink()
     with pytest.raises(StartError, match="cannot read "):
         await server.serve(Settings(port=0, store="memory:", **tls))  # type: ignore[arg-type]
-
-
-async def test_a_signal_closes_every_client_with_1001_and_ends_tls_in_order(
-    tls: dict[str, str],
-) -> None:
-    async with local_server(**tls) as home:
-        clients = [await home.join("ann"), await home.connect(ECHO_HEAD)]
-        signal.raise_signal(signal.SIGTERM)
-        for client in clients:
-            frame = await client.receive()
-            while frame.opcode is not Opcode.CLOSE:
-                frame = await client.receive()
-            assert code_of(frame) == 1001
-            await client.send(close())
-            await client.receive_rest()  # raises if TLS ends out of order
-        await home.ended.wait()
-        assert home.status == 0
 
 
 async def reloaded(home: LocalServer, old: bytes) -> bytes:

@@ -19,10 +19,8 @@ from trio_chat.settings import Settings
 class CommandLine:
     """Runs ``main`` in this process, in an empty folder.
 
-    Attributes:
-        on_start: Called at the start of a server; returns the exit status.
-        started: The settings of each start.
-        log_settings: The format and the level of log lines at each start.
+    ``on_start`` returns the exit status of a server. ``log_settings`` has the format and the level
+    of log lines at each start.
     """
 
     _capsys: pytest.CaptureFixture[str]

@@ -47,9 +47,7 @@ class Published:
 class Pair:
     """A node with a member, Ann, and another node on the same store.
 
-    Attributes:
-        scene: The hub of the first node. Ann has received event 1, that she joined.
-        published: The payloads of the first node.
+    Ann has received event 1, that she joined. ``published`` has the payloads of the first node.
     """
 
     ann: Recorder
@@ -100,12 +98,7 @@ def cut(member: Recorder) -> int:
 
 @define(eq=False)
 class ClusterNode:
-    """One of several nodes.
-
-    Attributes:
-        post: The envelopes that it has not received yet.
-        is_cut_off: Whether it receives nothing and its envelopes are lost.
-    """
+    """A node, and the envelopes not received yet; a node cut off neither sends nor receives."""
 
     scene: Scene
     published: Published
@@ -133,15 +126,7 @@ class SharedStore(MemoryStore):
 
 
 class Cluster:
-    """Nodes called a, b and so on.
-
-    Args:
-        nursery: Where the hubs run.
-        size: The number of nodes at first.
-        store: Their store.
-        large_room_size: Rooms with more users are large.
-        rates: Of each node, as of a `Scene`.
-    """
+    """Nodes called a, b and so on, at first ``size`` of them. ``rates`` are those of a `Scene`."""
 
     def __init__(
         self,

@@ -28,8 +28,7 @@ DOWN = "down"
 class Recorder:
     """Records each call. Satisfies `trio_chat.backplane.base.Listener`.
 
-    Attributes:
-        has_time: While this event is not set, the calls do not return.
+    While ``has_time`` is not set, the calls do not return.
     """
 
     received: list[bytes | str] = field(factory=list)

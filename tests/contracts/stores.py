@@ -26,13 +26,9 @@ Open = Callable[[], AbstractAsyncContextManager[Store]]
 
 @frozen
 class Place:
-    """Where a store is.
+    """Where a store is, empty at first.
 
-    Attributes:
-        open: Opens the store; empty at first.
-        is_durable: Whether the history survives the closing of the store.
-        refs_seconds: How long the store remembers a ``ref``.
-        wait: Advances the age of the refs by some seconds. PostgreSQL's own clock runs meanwhile.
+    ``wait`` advances the age of the refs by some seconds. PostgreSQL's own clock runs meanwhile.
     """
 
     open: Open

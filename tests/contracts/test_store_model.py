@@ -83,14 +83,7 @@ steps = st.lists(
 
 @define
 class Run:
-    """A running program.
-
-    Attributes:
-        now_ms: The time of the wall clock.
-        ids: The ids of all drafts so far.
-        newest: The last batch.
-        seen: The epoch and the events that a client has of each room.
-    """
+    """A running program; ``seen`` has the epoch and the events that a client has of each room."""
 
     place: Place
     model: Model

@@ -76,8 +76,6 @@ class Recorder:
     Attributes:
         waits: Whether it stays pending until a test activates it.
         on_offer: Called with each offer, before it is recorded.
-        writes: The frames of each offer, in summaries.
-        admission: Its newest subscription, once the hub has admitted it.
         errors: The errors that it received: code, ref and room.
     """
 
@@ -168,14 +166,9 @@ class LivingStore(WatchedStore):
 
 
 class Scene:
-    """A hub on a memory store.
+    """A hub on a memory store or another one.
 
-    Args:
-        store: Another store.
-        large_room_size: Rooms with more users are large.
-        node: The id of its node.
-        backplane: Connects it to other nodes.
-        rates: How many notices of a user are announced, and how many new rooms an address may open.
+    ``rates`` limit the announced notices of a user, and the rooms that an address may open.
     """
 
     def __init__(

@@ -24,10 +24,7 @@ def say(text: str) -> Publish:
 class Line:
     """A source on a socket pair. Each line of text becomes a request. Satisfies `Source`.
 
-    Attributes:
-        left: The texts that it has not handled, in reverse order.
-        asks: Returns the request for a text.
-        failures: The errors that it received.
+    ``left`` has the texts that it has not handled, in reverse order.
     """
 
     inbox: Inbox

@@ -21,11 +21,7 @@ V2 = Encoding.VERSION_2
 class FailingStore(MemoryStore):
     """A store whose calls fail on request.
 
-    Attributes:
-        fails: Whether every call fails without effect.
-        loses_answers: Whether appends fail after they take effect.
-        reads_fail: Whether reading fails.
-        pages: The bounds and limits of the pages read.
+    An append that loses its answer takes effect. ``pages`` has the bounds and limits read.
     """
 
     commit_nowait = None  # type: ignore[assignment]

@@ -25,9 +25,7 @@ V2 = Encoding.VERSION_2
 class ReplacedStore(MemoryStore):
     """A store without `commit_nowait`, which an older copy can replace.
 
-    Attributes:
-        is_found_by_append: Whether the next append discovers the replacement.
-        is_down: Whether every call fails, except an append.
+    While it is down, every call fails, except an append.
     """
 
     commit_nowait = None  # type: ignore[assignment]

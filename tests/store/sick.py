@@ -26,12 +26,8 @@ def _answered(name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
 class SickStore:
     """A store in memory that answers late, like a durable one. Satisfies `Store`.
 
-    Attributes:
-        fault: The reason of the `Outage` that each call raises; None for a healthy store.
-        damage: The reason of the `DamagedData` that each call raises; None for sound data.
-        is_silent: Whether calls hang.
-        asked: The number of calls that have begun.
-        waiting: The number of calls in progress.
+    ``fault`` and ``damage`` are the reasons of the `Outage` or `DamagedData` that each call raises.
+    ``asked`` calls have begun, and ``waiting`` calls are in progress.
     """
 
     commit_nowait = None

@@ -52,15 +52,7 @@ class Daemon:
         user: str | None = None,
         signal: str = "TERM",
     ) -> None:
-        """Start the process.
-
-        Args:
-            command: The program and its arguments.
-            output: The file that its output is appended to.
-            folder: Its working directory.
-            user: Its user, if not the one of the tests.
-            signal: The name of the signal that ends it.
-        """
+        """Start the process; its output is appended to a file, and the named signal ends it."""
         with output.open("ab") as file:
             self._keeper = subprocess.Popen(
                 ["sh", "-c", _KEEPER.format(signal=signal), "sh", *command],

@@ -32,13 +32,7 @@ _SERVING = b"nginx: worker process"
 
 @frozen
 class Shipped:
-    """A configuration file for operators, with the changes that a test needs.
-
-    Attributes:
-        name: Its name in docs/deploy.
-        place: Its path, relative to nginx.conf.
-        here: Replacements of texts that the file contains.
-    """
+    """A file of docs/deploy, its path relative to nginx.conf, and texts that a test replaces."""
 
     name: str
     place: str

@@ -32,12 +32,8 @@ def running(
 ) -> Iterator[str]:
     """Run one in the block; yield the URL of the same database through it.
 
-    Args:
-        cluster: The server behind it.
-        url: The URL of a database of that server.
-        mode: ``session`` or ``transaction``.
-        ignored: The unknown parameters of a connection that it drops instead of refusing.
-        round_robin: Whether it prefers the server connection that was idle for longest.
+    ``ignored`` are the parameters of a connection that it drops instead of refusing. With
+    ``round_robin`` it prefers the server connection that was idle for longest.
     """
     program = find_program("pgbouncer", package="pgbouncer")
     port = free_port()

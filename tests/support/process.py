@@ -30,11 +30,8 @@ all processes, which must not happen in two threads at once."""
 class ForkedServer:
     """A running server, with the interface of `subprocess.Popen`.
 
-    Args:
-        settings: The command line.
-        environment: All variables.
-        stderr: The file to which its standard error is appended.
-        prepare: A function of a module that the new process calls before it serves.
+    Its standard error is appended to a file. It calls ``prepare``, a function of a module, before
+    it serves.
     """
 
     def __init__(

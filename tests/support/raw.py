@@ -57,12 +57,9 @@ class Incoming:
 
 
 class RawConnection:
-    """One TCP connection to a server.
+    """One TCP connection to a server, from any local address: all of 127.0.0.0/8 is ours.
 
-    Args:
-        address: Where the server listens.
-        source: The local address; all of 127.0.0.0/8 is ours.
-        receive_buffer_bytes: ``SO_RCVBUF``; with a small one the kernel accepts little.
+    With a small ``receive_buffer_bytes`` (``SO_RCVBUF``) the kernel accepts little.
     """
 
     def __init__(

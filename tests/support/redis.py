@@ -24,9 +24,7 @@ def _program(kind: str) -> str:
 class Redis(Daemon):
     """A Redis server without persistence, which is empty after each start.
 
-    Attributes:
-        options: More options for the next start, e.g. ``--requirepass hush``.
-        password: The password for `run`, if any.
+    ``options`` are more options for the next start, e.g. ``--requirepass hush``.
     """
 
     folder: Path

@@ -47,10 +47,6 @@ class ChatServer:
             only if it comes from `free_port`.
         stderr: The file that receives its standard error; by default a temporary one.
         prepare: As for `ForkedServer`.
-
-    Attributes:
-        address: Where it listens, once it has started.
-        idle_open_files: The number of its open files right after the start.
     """
 
     address: Address
@@ -90,11 +86,7 @@ class ChatServer:
             self.kill()
 
     def start(self) -> None:
-        """Start it and wait for its URL.
-
-        Raises:
-            AssertionError: It printed none.
-        """
+        """Start it and wait for its URL; fail if it prints none."""
         flags = ("--port", str(self.port), "--log-format", "json", *self._settings)
         self._process = start_process(
             flags,
@@ -180,11 +172,7 @@ class ChatServer:
         self._process.send_signal(number)
 
     def wait(self, timeout: float = START_SECONDS) -> int:
-        """Wait for its end and return the exit status.
-
-        Raises:
-            AssertionError: It still runs, and is killed.
-        """
+        """Wait for its end and return the exit status; kill it and fail if it still runs."""
         assert self._process is not None
         try:
             status = self._process.wait(timeout)

@@ -10,16 +10,7 @@ POLL_SECONDS = 0.02
 
 
 def eventually(fact: Callable[[], bool], what: str, timeout: float = PATIENCE_SECONDS) -> None:
-    """Return as soon as ``fact()`` is true.
-
-    Args:
-        fact: Returns whether it holds, without blocking.
-        what: The fact in words, for the failure.
-        timeout: Seconds after which the test fails.
-
-    Raises:
-        AssertionError: The fact did not hold in time.
-    """
+    """Return as soon as ``fact()`` is true, and fail with its words if it is not in time."""
     deadline = time.monotonic() + timeout
     while not fact():
         if time.monotonic() > deadline:

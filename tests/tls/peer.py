@@ -20,13 +20,10 @@ def server_context() -> ssl.SSLContext:
 
 
 class TlsPeer:
-    """A client on a non-blocking socket; each call advances its handshake or its reading.
-
-    Attributes:
-        is_over: Whether the server's close_notify has arrived.
-    """
+    """A client on a non-blocking socket; each call advances its handshake or its reading."""
 
     is_over = False
+    """Whether the close_notify of the server has arrived."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock

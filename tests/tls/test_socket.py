@@ -64,12 +64,6 @@ def owe(ends: Ends, data: bytes = bytes(PIECE_BYTES)) -> Owed:
             return owed
 
 
-def test_sent_bytes_arrive_at_once(ends: Ends) -> None:
-    assert ends.server.send(b"one") == 3
-    assert ends.server.send(memoryview(b"two")) == 3
-    assert ends.peer.recv() == b"onetwo"
-
-
 def test_nothing_is_encrypted_while_ciphertext_is_owed(ends: Ends) -> None:
     owed = owe(ends, b"x" * 1000)
     assert (owed.paid, owed.begun) == (0, 1000)
