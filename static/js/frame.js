@@ -11,9 +11,25 @@
 
 export const isFramed = globalThis.parent !== globalThis.self;
 
-/** Ask the page around this one for a token. The request holds no secret, so anybody may read it. */
+/** A site may hand over the same token each time, which expires as soon as the one before. */
+const ASK_INTERVAL_MS = 5_000;
+
+let lastAskedMs = -ASK_INTERVAL_MS;
+let isAsking = false;
+
+/**
+ * Ask the page around this one for a token, now or once the interval has passed since the last time.
+ *
+ * The request holds no secret, so any page may read it.
+ */
 export function askForToken() {
-  if (isFramed) globalThis.parent.postMessage({ type: "trio-chat:token-wanted" }, "*");
+  if (!isFramed || isAsking) return;
+  isAsking = true;
+  setTimeout(() => {
+    isAsking = false;
+    lastAskedMs = Date.now();
+    globalThis.parent.postMessage({ type: "trio-chat:token-wanted" }, "*");
+  }, lastAskedMs + ASK_INTERVAL_MS - Date.now());
 }
 
 /** @param {(token: string) => void} take Called with each token from the page around this one. */
