@@ -23,6 +23,7 @@ import { RoomList } from "./roomlist.js";
 import { roomOptions } from "./roomoptions.js";
 import { stateOf } from "./roomstate.js";
 import { RoomView } from "./roomview.js";
+import { listenForShortcuts } from "./shortcuts.js";
 import { followSkips } from "./skip.js";
 import { SentIds } from "./sentids.js";
 import { Status } from "./status.js";
@@ -74,6 +75,7 @@ find("#leave", HTMLButtonElement).addEventListener("click", async () => {
   leaveChat("");
 });
 for (const event of ["pagehide", "visibilitychange"]) globalThis.addEventListener(event, () => drafts?.flush());
+listenForShortcuts(chatPage, () => view.focus());
 followNewLinks(takeNewLogin);
 // After that: a token leaves the address before the address opens a room.
 const places = new Places({ onPlace: ({ room }) => openRoom(room), onBack: closeDrawers });

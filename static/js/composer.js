@@ -1,6 +1,7 @@
 /** The field to write a message in. */
 
 import { MESSAGE_CHARS } from "./client/wire.js";
+import { Completion } from "./completion.js";
 import { find } from "./dom.js";
 import { hasCommand, isSending, touchQuery } from "./keys.js";
 import { t } from "./messages.js";
@@ -20,6 +21,7 @@ export class Composer {
   #status;
   #hint;
   #listener;
+  #completion;
   #touch = touchQuery();
   #isTooLong = false;
 
@@ -27,6 +29,7 @@ export class Composer {
    * @param {HTMLFormElement} form
    * @param {object} listener
    * @param {(text: string) => void} listener.onSend
+   * @param {() => Iterable<string>} listener.names Of people to mention, the likeliest first.
    * @param {() => void} listener.onUp The user pressed the up arrow in the empty field.
    * @param {(text: string) => void} listener.onChanged The user changed the text.
    * @param {() => void} listener.onTyped The user typed, and the field has text.
@@ -39,6 +42,8 @@ export class Composer {
     this.#status = find("#composer-status", HTMLElement, form);
     this.#hint = find("#composer-hint", HTMLElement, form);
     this.#listener = listener;
+    const offers = find("#offers", HTMLElement, form);
+    this.#completion = new Completion(this.#text, offers, this.#status, () => listener.names());
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -61,6 +66,7 @@ export class Composer {
   }
 
   set text(text) {
+    this.#completion.close();
     this.#text.value = text;
     this.#review();
   }
@@ -71,6 +77,7 @@ export class Composer {
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
+    if (this.#completion.pressed(event)) return;
     const mark = hasCommand(event) && !event.shiftKey ? MARKS.get(event.key.toLowerCase()) : undefined;
     if (mark !== undefined) {
       event.preventDefault();

@@ -8,6 +8,8 @@
  * In a line: `` `code` ``, `**bold**`, `*italic*` or `_italic_`, links (http, https, mailto), mentions.
  */
 
+import { nameKey } from "./client/names.js";
+
 /**
  * @typedef {{type: "link", href: string, text: string} | {type: "mention", name: string, text: string}
  *   | {type: "code", text: string} | {type: "strong" | "em", children: Inline[]} | string} Inline
@@ -37,7 +39,8 @@ const URL_TEXT = /[^\s<>"`\u202a-\u202e\u2066-\u2069]+/y;
 const URL_TAIL = /[.,;:!?'*_)\]}…]+$/;
 const PROTOCOLS = new Set(["http:", "https:", "mailto:"]);
 
-const WORD = /[\p{L}\p{N}_]/u;
+/** A character that belongs to the word beside it. */
+export const WORD = /[\p{L}\p{N}_]/u;
 const MENTION = /[\p{L}\p{N}](?:[\p{L}\p{N}_.-]*[\p{L}\p{N}])?/uy;
 
 /**
@@ -60,6 +63,24 @@ export function parse(text, findMention = wordAt) {
 export function wordAt(text, at) {
   MENTION.lastIndex = at;
   return MENTION.exec(text)?.[0] ?? "";
+}
+
+/**
+ * Find the names of known people, which may have spaces, and words for all others.
+ *
+ * @param {() => Iterable<string>} names Of people. Read at each mention, since people come and go.
+ * @returns {FindMention} It prefers the longest name. Names of one user, such as `Ann` and `ann`, match.
+ */
+export function mentionFinder(names) {
+  return (text, at) => {
+    let found = wordAt(text, at);
+    for (const name of names()) {
+      const candidate = text.slice(at, at + name.length);
+      if (name.length <= found.length || WORD.test(text[at + name.length] ?? "")) continue;
+      if (candidate.trim() !== "" && nameKey(candidate) === nameKey(name)) found = candidate;
+    }
+    return found;
+  };
 }
 
 /**

@@ -153,6 +153,11 @@ const TEXTS = {
   "composer.hint-touch": ["Enter starts a new line, Send sends", "Enter beginnt eine neue Zeile, Senden sendet"],
   "composer.left": ["{count} left", "Noch {count}"],
   "composer.too-many": ["{count} too many", "{count} zu viel"],
+  "completion.label": ["Suggestions", "Vorschläge"],
+  "completion.count": [
+    { one: "1 suggestion", other: "{count} suggestions" },
+    { one: "1 Vorschlag", other: "{count} Vorschläge" },
+  ],
   "editor.label": ["Edit message", "Nachricht bearbeiten"],
   "editor.save": ["Save", "Speichern"],
   "editor.cancel": ["Cancel", "Abbrechen"],
@@ -163,6 +168,28 @@ const TEXTS = {
   "confirm.delete": ["Delete it", "Löschen"],
 
   // --- shortcuts --------------------------------------------------------------------------------------
+  "shortcuts.title": ["Keyboard shortcuts", "Tastenkürzel"],
+  "shortcuts.key-ctrl": ["Ctrl", "Strg"],
+  "shortcuts.key-shift": ["Shift", "Umschalt"],
+  "shortcuts.send-or-line": ["Send; on a phone, start a new line", "Senden; auf dem Telefon eine neue Zeile"],
+  "shortcuts.line": ["Start a new line", "Neue Zeile"],
+  "shortcuts.send": ["Send on every device", "Auf jedem Gerät senden"],
+  "shortcuts.edit-last": [
+    "Edit your last message, from the empty field",
+    "Deine letzte Nachricht bearbeiten, aus dem leeren Feld",
+  ],
+  "shortcuts.bold": ["Make the selection bold", "Auswahl fett setzen"],
+  "shortcuts.italic": ["Make the selection italic", "Auswahl kursiv setzen"],
+  "shortcuts.mention": ["Mention a person", "Eine Person erwähnen"],
+  "shortcuts.emoji": ["Insert an emoji by its English name", "Ein Emoji mit seinem englischen Namen einfügen"],
+  "shortcuts.switch": ["Switch to another room", "In einen anderen Raum wechseln"],
+  "shortcuts.region": ["Go to the next part of the page", "Zum nächsten Teil der Seite"],
+  "shortcuts.close": ["Close what is open, or cancel an edit", "Offenes schließen oder das Bearbeiten abbrechen"],
+  "shortcuts.help": ["Show this list", "Diese Liste zeigen"],
+  "shortcuts.letters": [
+    "A letter typed anywhere goes to the field for messages.",
+    "Ein Buchstabe, den du irgendwo tippst, kommt ins Nachrichtenfeld.",
+  ],
 
   // --- rooms ------------------------------------------------------------------------------------------
   "rooms.title": ["Rooms", "Räume"],

@@ -1,6 +1,7 @@
 /** The open room: its messages, its members, and the text that the user is writing. */
 
 import { OwnTyping } from "./client/typing.js";
+import { peopleIn } from "./completion.js";
 import { Composer } from "./composer.js";
 import { confirmed } from "./confirm.js";
 import { Conversation } from "./conversation.js";
@@ -38,6 +39,7 @@ export class RoomView {
   #people;
   #ownTyping = new OwnTyping((isTyping) => this.#open?.session.sendTyping(this.#open.room, isTyping));
   #composer = new Composer(find("#composer", HTMLFormElement), {
+    names: () => this.#names().filter((name) => !this.#isSelf(name)),
     onSend: (text) => this.#sendMessage(text),
     onChanged: (text) => this.#open?.drafts.setText(this.#open.room.name, text),
     onTyped: () => this.#open?.room.isJoined && this.#ownTyping.pressed(),
@@ -74,6 +76,10 @@ export class RoomView {
     this.showError("");
     this.#conversation.clear();
     for (const part of /** @type {const} */ (["messages", "people", "typing"])) this.update(room, part);
+    this.#composer.focus();
+  }
+
+  focus() {
     this.#composer.focus();
   }
 
@@ -186,6 +192,11 @@ export class RoomView {
       session.discard(room, ref);
       if (action === "rewrite") this.#rewrite(present);
     }
+  }
+
+  /** The people that a message may mention. */
+  #names() {
+    return this.#open === null ? [] : peopleIn(this.#open.room);
   }
 
   /** @param {string} text Goes before the text in the field. */

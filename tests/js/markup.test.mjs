@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { parse } from "../../static/js/markup.js";
+import { mentionFinder, parse } from "../../static/js/markup.js";
 
 /** A short form of the nodes: `["strong", "bold"]`. */
 const short = (nodes) =>
@@ -57,6 +57,24 @@ const BLOCKS = [
 
 for (const [text, expected] of BLOCKS) {
   test(`${JSON.stringify(text)} has these blocks`, () => assert.deepEqual(short(parse(text)), expected));
+}
+
+const PEOPLE = ["ann", "Ann Lee", "Zoë van Dam", ":-)", ""];
+const MENTIONS = [
+  ["@Ann Lee!", "@Ann Lee"],
+  ["@ann  lee", "@ann"],
+  ["@ann leer", "@ann"],
+  ["@zoË van dam.", "@zoË van dam"],
+  ["@:-) hi", "@:-)"],
+  ["@somebody.else", "@somebody.else"],
+  ["@ ann", ""],
+];
+
+for (const [text, expected] of MENTIONS) {
+  test(`${text} mentions “${expected}” among known people`, () => {
+    const found = parse(text, mentionFinder(() => PEOPLE))[0].children.filter((node) => node.type === "mention");
+    assert.deepEqual(found.map((node) => node.text), expected === "" ? [] : [expected]);
+  });
 }
 
 test("a list of people decides where a mention ends", () => {
