@@ -125,16 +125,6 @@ async def test_a_later_refusal_cancels_the_block_and_raises(fake: FakeServer) ->
     assert is_cancelled
 
 
-async def test_client_waits_for_a_full_server(fake: FakeServer, autojump_clock: MockClock) -> None:
-    fake.rejects.append((503, [(b"Retry-After", b"40")]))
-    began = trio.current_time()
-    async with open_chat(fake.url, "ann", enter_within=None) as chat:
-        assert trio.current_time() - began >= 40
-        gone = await chat.receive()
-        assert isinstance(gone, Disconnected)
-        assert gone.code == 503
-
-
 async def test_client_leaves_a_silent_server(fake: FakeServer, autojump_clock: MockClock) -> None:
     fake.is_mute = True
     with trio.move_on_after(60):

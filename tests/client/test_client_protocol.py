@@ -315,5 +315,5 @@ def test_an_invalid_ref_is_refused(client: ModelledClient, ref: str) -> None:
 
 
 def test_a_name_with_a_lone_surrogate_is_refused_before_it_connects() -> None:
-    with pytest.raises(CommandError):
+    with pytest.raises(CommandError, match="bad_request"):
         ClientProtocol("half \ud800", "secret", (), {}, lambda: "r")

@@ -41,12 +41,6 @@ async def test_a_missing_server_raises_in_time(autojump_clock: MockClock) -> Non
     assert failure.value.code is None
 
 
-async def test_without_a_limit_it_waits_forever(autojump_clock: MockClock) -> None:
-    with trio.move_on_after(100) as patience:
-        await enter(DEAD, enter_within=None)
-    assert patience.cancelled_caught
-
-
 async def test_each_failed_attempt_is_logged(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

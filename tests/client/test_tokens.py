@@ -77,11 +77,6 @@ async def test_after_a_later_failure_the_last_token_serves_until_it_expires() ->
         await source.for_connection()
 
 
-async def test_the_token_is_in_the_upgrade(fake: FakeServer) -> None:
-    async with open_chat(fake.url, "ann", token="a.b.c\n"):
-        assert fake.guests[0].headers[b"authorization"] == b"Bearer a.b.c"
-
-
 async def test_client_retries_to_renew_a_token_on_the_same_connection(
     fake: FakeServer, autojump_clock: MockClock
 ) -> None:

@@ -6,7 +6,6 @@ import pytest
 from trio_chat.client.errors import WireError
 from trio_chat.client.events import Deleted, Edited, Message, Notice, PresenceChanged, Read, Typing
 from trio_chat.client.wire import HistoryMessage, JoinedMessage, parse, write
-from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import Hello, ReadHistory, SetTyping, Since
 from trio_chat.protocol.messages import (
     Ack,
@@ -154,9 +153,3 @@ def test_empty_fields_are_not_written() -> None:
         "limit": 50,
         "ref": "r",
     }
-
-
-def test_a_lone_surrogate_is_refused() -> None:
-    with pytest.raises(CommandError) as failure:
-        write(Hello(2, "half \ud800"))
-    assert failure.value.code is ErrorCode.BAD_REQUEST

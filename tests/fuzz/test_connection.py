@@ -12,9 +12,6 @@ from websockets.frames import Frame, Opcode
 from tests.fuzz.client_frames import DataFrame, anything, messages, packets
 from tests.support.frames import PING, TEXT, frame
 from tests.websocket.scene import Notes, Scene, connected
-from tests.websocket.wire import code_of
-from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.encodings import text_frame
 from trio_chat.websocket.connection import ABNORMAL
 
 OFFENCES = {1002, 1007, 1009}
@@ -118,35 +115,5 @@ def test_all_messages_arrive_in_order(data: st.DataObject) -> None:
                 (Opcode.PONG, payload) for payload in payloads
             ]
             assert scene.code == ABNORMAL
-
-    trio.run(talk)
-
-
-@given(st.data())
-def test_offered_frames_arrive_before_the_close_frame(data: st.DataObject) -> None:
-    sent = b"".join(
-        part.data for one in data.draw(st.lists(messages(), max_size=4)) for part in one
-    )
-    parts = list(data.draw(packets(sent)))
-    place = data.draw(st.integers(0, len(parts)))
-    offered = [b"%d" % number for number in range(data.draw(st.integers(0, 50)))]
-
-    async def talk() -> None:
-        async with connected(notes=SlowNotes()) as scene:
-            for part in parts[:place]:
-                await scene.client.send(part)
-                await trio.lowlevel.checkpoint()
-            if scene.connection.outbox._sealed:
-                return  # an invalid frame came first
-            frames = [text_frame(payload) for payload in offered]
-            scene.connection.outbox.offer(frames, b"".join(frames))
-            scene.connection.end(CloseCode.GOING_AWAY)
-            scene.connection.outbox.offer([text_frame(b"too late")], text_frame(b"too late"))
-            for part in parts[place:]:
-                await scene.client.send(part)
-            received = [await scene.client.receive() for _ in offered]
-            assert [one.data for one in received] == offered
-            assert code_of(await scene.client.receive()) in {1001, *OFFENCES}
-            assert await send(scene, []) == []
 
     trio.run(talk)

@@ -17,10 +17,8 @@ from tests.fuzz.client_frames import (
     packets,
 )
 from tests.stress.fuzz.library import alone, behind_scanner
-from tests.support.frames import BINARY, CONTINUATION, RSV1, TEXT, close, frame
-from trio_chat.errors import Disconnect
-from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.websocket.frames import FrameScanner, PassOn
+from tests.support.frames import BINARY, CONTINUATION, RSV1, TEXT, frame
+from trio_chat.websocket.frames import FrameScanner
 
 LIMIT = 1 << 40
 TAIL = b"\x00\x00\xff\xff"
@@ -97,33 +95,3 @@ def test_deflated_frames_equal_inflated_frames(twins: list[Twins], data: st.Data
     parts = data.draw(packets(b"".join(twin.deflated for twin in twins)))
     ours = behind_scanner(FrameScanner(LIMIT, takes_deflated=True), parts)
     assert ours == alone([b"".join(twin.plain for twin in twins)])
-
-
-@given(
-    payloads=st.lists(st.binary(max_size=60), min_size=1, max_size=4),
-    opcode=st.sampled_from([TEXT, BINARY]),
-    limit=st.integers(0, 200),
-    data=st.data(),
-)
-def test_any_deflated_bytes_are_a_message_or_refused(
-    payloads: list[bytes], opcode: int, limit: int, data: st.DataObject
-) -> None:
-    last = len(payloads) - 1
-    sent = b"".join(
-        frame(
-            CONTINUATION if place else opcode, payload, fin=place == last, rsv=0 if place else RSV1
-        )
-        for place, payload in enumerate(payloads)
-    )
-    scanner = FrameScanner(limit, takes_deflated=True)
-    parts = data.draw(packets(sent))
-    items = [item for part in parts for item in scanner.receive(part)]
-    refused = [item for item in items if isinstance(item, Disconnect)]
-    assert all(one.code in {CloseCode.TOO_BIG, CloseCode.INVALID_PAYLOAD} for one in refused)
-    assert len(refused) <= 1
-    library = [item.data for item in items if isinstance(item, PassOn)]
-    inflated = sum(
-        len(payload) for _, payload in alone(library) if isinstance(payload, str | bytes)
-    )
-    assert inflated + sum(len(item) for item in items if isinstance(item, str)) <= limit
-    assert scanner.receive(close()) == [PassOn(close(), 0)]

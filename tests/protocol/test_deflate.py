@@ -87,17 +87,6 @@ def test_message_with_too_many_streams_is_refused_early() -> None:
     assert refusal(b"\x03\x00" * 30_000) is CloseCode.INVALID_PAYLOAD
 
 
-@pytest.mark.parametrize("level", [0, 1, 9])
-@pytest.mark.parametrize("window", [9, 12, 15])
-@given(payload=st.binary(max_size=2000), data=st.data())
-def test_messages_of_any_compressor_are_inflated(
-    level: int, window: int, payload: bytes, data: st.DataObject
-) -> None:
-    compressor = zlib.compressobj(level, wbits=-window)
-    deflated = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
-    assert inflated(*data.draw(cut(deflated.removesuffix(TAIL)))) == payload
-
-
 CORRUPT = [b"\xff", b"\x06", HELLO_FIXED + b"\xff", HELLO_FIXED + b"\x02\x40\x01"]
 CORRUPT += [HELLO_FIXED[:-2], HELLO_STORED[:8], HELLO_BFINAL[:3], deflate(b"abcd" * 300)[:-2]]
 CORRUPT += [b"\x78\x9c" + HELLO_FIXED]

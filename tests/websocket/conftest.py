@@ -1,11 +1,12 @@
 """Clients that have entered, and clocks for tests with real sockets."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import trio.testing
 
 from tests.websocket import scene
+from tests.websocket.pairs import Pair, outbox_pair
 from tests.websocket.talk import Stage, Talk, hello
 
 
@@ -24,6 +25,13 @@ async def plain() -> AsyncIterator[Talk]:
     with Stage().talk() as talk:
         await talk.enter()
         yield talk
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """A small outbox on a bare socket."""
+    with outbox_pair(max_frames=4, max_bytes=1000) as pair:
+        yield pair
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from websockets.frames import Frame
 from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.access.tokens import Verifier
 from trio_chat.context import Context
-from trio_chat.errors import Outage
+from trio_chat.errors import DamagedData, Outage
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.presence import ShownNames
 from trio_chat.hub.requests import Join, Request
@@ -87,6 +87,10 @@ class LostStore(MemoryStore):
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         raise Outage(f"no {room} {before} {limit}")
+
+
+async def damaged(room: str, after: int, limit: int) -> Page:
+    raise DamagedData(f"{room} {after} {limit}")
 
 
 if TYPE_CHECKING:

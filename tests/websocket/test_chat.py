@@ -29,28 +29,39 @@ async def test_first_message_joins_the_default_room() -> None:
         assert talk.conversation.has_begun
 
 
-@pytest.mark.parametrize("name", ["", "a" * 33])
-async def test_bad_name_gets_a_system_message_and_4501(name: str) -> None:
-    with Stage().talk() as talk:
-        with pytest.raises(Disconnect) as end:
-            await talk.say(name)
-        (answer,) = talk.sent()
-        assert (answer["type"], answer["room"], answer["ts"]) == ("system", "general", WALL_MS)
-        assert answer["message"].startswith("The name ")
-        assert not answer.keys() & {"id", "seq"}
-        assert (end.value.code, end.value.reason) == (4501, answer["message"])
-        assert not talk.conversation.has_begun
-        assert talk.requests_left() == 0
+ANN = Identity(Name("Ann", "ann"), ends_at=0)
 
 
-@pytest.mark.parametrize("first", ["{", '{"type":"hello","v":3}', hello(rooms={"General": {}})])
-async def test_invalid_first_object_gets_an_error_and_4501(first: str) -> None:
-    with Stage().talk() as talk:
+@pytest.mark.parametrize(
+    ("first", "identity", "kind", "message", "code"),
+    [
+        ("", None, "system", "The name ", 4501),
+        ("a" * 33, None, "system", "The name ", 4501),
+        ("bob", ANN, "system", "The token is for another name", 4500),
+        ("{", None, "error", "", 4501),
+        ('{"type":"hello","v":3}', None, "error", "", 4501),
+        (hello(rooms={"General": {}}), None, "error", "", 4501),
+    ],
+)
+async def test_refused_first_message_gets_an_answer_and_a_close(
+    first: str, identity: Identity | None, kind: str, message: str, code: int
+) -> None:
+    with Stage().talk(identity=identity) as talk:
         with pytest.raises(Disconnect) as end:
             await talk.say(first)
         (answer,) = talk.sent()
-        assert (answer["type"], answer["code"]) == ("error", "bad_request")
-        assert end.value.code == CloseCode.BAD_FIRST_FRAME
+        assert (answer["type"], end.value.code) == (kind, code)
+        if kind == "system":
+            assert answer["message"].startswith(message)
+            assert (answer["room"], answer["ts"]) == ("general", WALL_MS)
+            assert not answer.keys() & {"id", "seq"}
+            assert end.value.reason == answer["message"]
+        else:
+            assert answer["code"] == "bad_request"
+        reason = "forbidden" if code == 4500 else "bad_request"
+        sample = talk.metrics._registry.get_sample_value
+        assert sample("trio_chat_refusals_total", {"reason": reason}) == 1
+        assert not talk.conversation.has_begun
         assert talk.requests_left() == 0
 
 
@@ -95,22 +106,14 @@ async def test_empty_room_sends_no_history_and_releases_the_client() -> None:
         assert talk.sent() == []
 
 
-async def test_plain_text_goes_to_the_default_room(plain: Talk) -> None:
-    await plain.say("hello ", '{"type":"message","message":"hi"}', '{"message":"ho"}')
-    requests = [plain.take_request() for _ in range(3)]
-    assert requests == [
-        Publish(plain.conversation, "general", text) for text in ("hello", "hi", "ho")
+async def test_texts_and_typing_reach_the_hub(plain: Talk) -> None:
+    await plain.say("hello ", '{"message":"hi"}', '{"type":"typing","isTyping":true}')
+    member = plain.conversation
+    assert [plain.take_request() for _ in range(3)] == [
+        Publish(member, "general", "hello"),
+        Publish(member, "general", "hi"),
+        SetTyping(is_typing=True, room="general", member=member),
     ]
-
-
-async def test_typing_reaches_the_hub(plain: Talk) -> None:
-    await plain.say('{"type":"typing","isTyping":true}', '{"type":"typing","isTyping":false}')
-    assert plain.take_request() == SetTyping(
-        is_typing=True, room="general", member=plain.conversation
-    )
-    assert plain.take_request() == SetTyping(
-        is_typing=False, room="general", member=plain.conversation
-    )
 
 
 FAULTY = {
@@ -148,28 +151,6 @@ async def test_heartbeat_has_the_time() -> None:
     with Stage().talk() as talk:
         (text,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
         assert json.loads(text) == {"type": "heartbeat", "time": WALL_MS}
-
-
-ANN = Identity(Name("Ann", "ann"), ends_at=0)
-
-
-@pytest.mark.parametrize("first", ["", "ann"])
-async def test_client_with_a_token_enters_under_its_name(first: str) -> None:
-    with Stage().talk(identity=ANN) as talk:
-        await talk.say(first)
-        assert talk.take_join().name == Name("Ann", "ann")
-
-
-async def test_another_name_than_the_tokens_closes_with_4500() -> None:
-    with Stage().talk(identity=ANN) as talk:
-        with pytest.raises(Disconnect) as end:
-            await talk.say("bob")
-        (answer,) = talk.sent()
-        assert (answer["type"], answer["message"]) == ("system", "The token is for another name")
-        assert (end.value.code, end.value.reason) == (4500, answer["message"])
-        assert talk.requests_left() == 0
-        sample = talk.metrics._registry.get_sample_value
-        assert sample("trio_chat_refusals_total", {"reason": "forbidden"}) == 1
 
 
 async def test_limits_of_a_user_with_a_token_ignore_the_address() -> None:

@@ -61,14 +61,6 @@ async def test_resume_returns_the_missed_events_or_the_newest(
         assert joined["more"] is (expected is None)
 
 
-async def test_resume_from_0_returns_the_whole_room() -> None:
-    with Stage(store=await filled(3)).talk() as talk:
-        await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=3)
-        joined = talk.sent()[1]
-        assert joined["recovered"] is True
-        assert seqs(joined["history"]) == [1, 2, 3]
-
-
 async def test_resume_over_evicted_events_fails() -> None:
     store = MemoryStore(lambda: "e1", events_per_room=3)
     await store.append(drafts(*range(5)))

@@ -9,8 +9,18 @@ import trio
 from attrs import evolve
 from trio.testing import MockClock
 
-from tests.websocket.talk import LostStore, Pending, Stage, Talk, command, filled, hello, seqs
-from trio_chat.errors import DamagedData, store_unavailable
+from tests.websocket.talk import (
+    LostStore,
+    Pending,
+    Stage,
+    Talk,
+    command,
+    damaged,
+    filled,
+    hello,
+    seqs,
+)
+from trio_chat.errors import store_unavailable
 from trio_chat.hub.requests import Join, Request
 from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.store.base import Page
@@ -169,9 +179,6 @@ async def test_member_joins_again_every_second_during_an_outage(
 
 
 async def test_client_does_not_wait_for_a_damaged_history(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def damaged(room: str, before: int, limit: int) -> Page:
-        raise DamagedData(f"{room} {before} {limit}")
-
     store = await filled(2)
     async with entered(store, hello()) as talk:
         monkeypatch.setattr(store, "read_before", damaged)

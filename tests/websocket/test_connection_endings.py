@@ -17,6 +17,7 @@ from tests.websocket.scene import SMALL_BUFFERS, Notes, Scene, connected
 from tests.websocket.wire import Client, close, code_of, frame, loopback_pair, text, upgrade
 from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.requests import Tick
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Upgrade
@@ -38,7 +39,7 @@ def assert_gone(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("data", [text("x"), frame(Opcode.BINARY, b"x")], ids=["text", "binary"])
-async def test_error_in_the_conversation_surfaces(data: bytes) -> None:
+async def test_error_in_the_conversation_surfaces_and_spares_the_hub(data: bytes) -> None:
     async with connected(notes=Notes(failure=BugError())) as scene:
         await scene.client.send(data)
         await scene.ended.wait()
@@ -46,6 +47,9 @@ async def test_error_in_the_conversation_surfaces(data: bytes) -> None:
         assert scene.failure.subgroup(BugError) is not None
         assert_gone(scene)
         assert await scene.client.receive_rest() == []
+        scene.hub.inbox.send_nowait(Tick())
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.hub.turns == [[Tick()]]  # the hub runs on
 
 
 async def test_error_in_the_heartbeat_surfaces(autojump_clock: trio.testing.MockClock) -> None:

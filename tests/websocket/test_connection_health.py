@@ -14,7 +14,6 @@ from trio_chat.hub.requests import Publish
 from trio_chat.protocol.close_codes import MEANING, CloseCode
 from trio_chat.protocol.encodings import text_frame
 from trio_chat.protocol.messages import TokenEnds
-from trio_chat.settings import Settings
 from trio_chat.websocket.frames import PING_FRAME
 
 pytestmark = pytest.mark.usefixtures("carrier")
@@ -171,19 +170,6 @@ async def test_pings_and_pongs_are_no_first_message(patient_clock: MockClock) ->
 
 
 # --- writing -------------------------------------------------------------------------------------
-
-
-async def test_client_that_accepts_nothing_for_10_seconds_is_reset(
-    patient_clock: MockClock,
-) -> None:
-    async with connected(**SMALL_BUFFERS) as scene:
-        await scene.fill()
-        began = patient_clock.current_time()
-        await scene.notes.gone.wait()
-        assert patient_clock.current_time() - began == about(Settings().write_timeout_seconds)
-        await scene.wait_ended()
-        with pytest.raises(trio.BrokenResourceError):
-            await scene.client.receive_rest()
 
 
 async def test_dropped_client_leaves_at_once_and_is_reset_later(patient_clock: MockClock) -> None:

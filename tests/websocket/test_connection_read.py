@@ -113,18 +113,6 @@ async def test_disconnect_in_a_task_closes_with_its_code() -> None:
         await scene.wait_ended()
 
 
-async def test_error_ends_the_connection_but_not_the_hub() -> None:
-    failure = RuntimeError("a bug")
-    async with connected(notes=Notes(failure=failure)) as scene:
-        await scene.client.send(text("x"))
-        await scene.ended.wait()
-        assert isinstance(scene.failure, ExceptionGroup)
-        assert scene.failure.subgroup(lambda one: one is failure) is not None
-        scene.hub.inbox.send_nowait(ASK)
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        assert scene.hub.turns == [[ASK]]
-
-
 async def test_descriptor_is_watched_until_the_end() -> None:
     async with connected() as scene:
         fd = scene.sock.fileno()
@@ -150,12 +138,3 @@ async def test_pings_are_answered_during_a_slow_turn() -> None:
         await scene.notes.hear(3)
         await trio.testing.wait_all_tasks_blocked(0.01)
         assert scene.hub.turns == [[ASK]] * 3
-
-
-async def test_close_is_answered_during_a_slow_turn() -> None:
-    async with connected(notes=Notes(asks=ASK)) as scene:
-        scene.hub.may_take = trio.Event()
-        await scene.client.send(text("1"))
-        await scene.notes.hear(1)
-        await scene.client.send(close(1000))
-        assert await scene.wait_ended() == 1000

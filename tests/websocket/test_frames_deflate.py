@@ -129,12 +129,6 @@ def test_later_bytes_come_after_the_rest() -> None:
     assert not scanner.has_more
 
 
-def test_scanner_has_no_more_after_everything() -> None:
-    scanner = FrameScanner(SIZE, takes_deflated=True)
-    assert len(scanner.receive(SMALL * 2)) == 2
-    assert not scanner.has_more
-
-
 def test_inflated_fragments_count_together() -> None:
     first = deflate(b"a" * SIZE)
     scanner = FrameScanner(3 * SIZE, takes_deflated=True)

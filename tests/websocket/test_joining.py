@@ -16,13 +16,14 @@ from tests.websocket.talk import (
     Stage,
     Talk,
     command,
+    damaged,
     drafts,
     filled,
     hello,
     read_all,
     seqs,
 )
-from trio_chat.errors import DamagedData, Outage
+from trio_chat.errors import Outage
 from trio_chat.hub.requests import Join
 from trio_chat.hub.subscription import Gap
 from trio_chat.protocol.encodings import Encoding
@@ -174,10 +175,6 @@ async def test_gap_is_read_after_an_outage(
     with Stage(store=store).talk() as talk:
         await let_in(talk, Gap(1, 3))
         assert seqs(talk.sent()) == [2, 3]
-
-
-async def damaged(*arguments: object) -> Page:
-    raise DamagedData(f"no {arguments}")
 
 
 async def test_version_2_joins_again_over_a_damaged_gap(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,5 @@
 """The outbox, case by case; `tests/fuzz` has any interleaving."""
 
-from collections.abc import Iterator
-
 import pytest
 import trio
 import trio.testing
@@ -9,12 +7,6 @@ import trio.testing
 from tests.websocket.pairs import Pair, outbox_pair, writer
 
 CLOSE = b"the close frame"
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    with outbox_pair(max_frames=4, max_bytes=1000) as pair:
-        yield pair
 
 
 def assert_empty(pair: Pair) -> None:

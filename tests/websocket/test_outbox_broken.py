@@ -1,6 +1,6 @@
 """The outbox on a socket that has failed, or whose peer reads nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 import pytest
@@ -9,12 +9,6 @@ import trio.testing
 
 from tests.websocket.pairs import Pair, outbox_pair, plain_outbox_pair, tls_outbox_pair
 from tests.websocket.wire import TIMEOUT_SECONDS
-
-
-@pytest.fixture
-def pair() -> Iterator[Pair]:
-    with outbox_pair(max_frames=4, max_bytes=1000) as pair:
-        yield pair
 
 
 async def test_send_to_a_vanished_peer_fails(pair: Pair) -> None:
