@@ -37,14 +37,7 @@ class Guest:
 
 @define(eq=False)
 class FakeServer:
-    """A running server.
-
-    Attributes:
-        guests: All clients accepted so far.
-        rejects: The statuses and headers that refuse the next upgrades.
-        is_mute: Whether it sends nothing.
-        waiting: The number of upgrades left unanswered.
-    """
+    """A running server; `rejects` refuses the next upgrades, `waiting` counts unanswered ones."""
 
     model: ModelServer = field(factory=ModelServer)
     url: str = ""

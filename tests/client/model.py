@@ -20,13 +20,7 @@ JsonMessage = dict[str, Any]
 
 @define(eq=False)
 class Peer:
-    """One connection of the server.
-
-    Attributes:
-        sent: Messages on their way to the client.
-        received: Messages of the client.
-        skips: The number of next events that a faulty server does not send.
-    """
+    """One connection of the server; a faulty server does not send the next `skips` events."""
 
     sent: deque[JsonMessage] = field(factory=deque)
     received: list[JsonMessage] = field(factory=list)
@@ -41,7 +35,6 @@ class ModelServer:
     """The server.
 
     Attributes:
-        resume: The most events that a client may have missed and still resume.
         newest: The number of events in a ``joined`` that does not resume.
         keep: The number of events that each room keeps.
         refuses: The errors that answer the next commands.

@@ -8,6 +8,12 @@ from trio_chat.client.connection import Connection
 from trio_chat.client.retry import Ending
 
 
+async def ending_at(port: int) -> Ending:
+    client_protocol = ClientProtocol("ann", "secret", (), {}, lambda: "r")
+    connection = Connection(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
+    return await connection.run(parse_url(f"ws://127.0.0.1:{port}"), None)
+
+
 async def ending_with(answer: bytes | None) -> Ending:
     """Return how a connection ends after this answer; None resets it."""
 
@@ -21,10 +27,7 @@ async def ending_with(answer: bytes | None) -> Ending:
 
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, serve, 0)
-        port = listeners[0].socket.getsockname()[1]
-        client_protocol = ClientProtocol("ann", "secret", (), {}, lambda: "r")
-        connection = Connection(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
-        ending = await connection.run(parse_url(f"ws://127.0.0.1:{port}"), None)
+        ending = await ending_at(listeners[0].socket.getsockname()[1])
         nursery.cancel_scope.cancel()
     return ending
 
@@ -55,10 +58,7 @@ async def test_a_refusal_without_a_message_has_its_status(body: bytes) -> None:
 
 async def test_client_leaves_a_server_that_never_answers(autojump_clock: MockClock) -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listeners[0].socket.getsockname()[1]
-    client_protocol = ClientProtocol("ann", "secret", (), {}, lambda: "r")
-    connection = Connection(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
-    ending = await connection.run(parse_url(f"ws://127.0.0.1:{port}"), None)
+    ending = await ending_at(listeners[0].socket.getsockname()[1])
     assert ending.why == "The server does not answer"
     for listener in listeners:
         await listener.aclose()

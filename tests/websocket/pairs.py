@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import trio
@@ -89,7 +90,6 @@ class Pair:
     tap: Tap
     peer: socket.socket | TlsPeer
     drops: list[None] = field(factory=list)
-    transport: Transport | None = None
 
     def offer(self, *frames: bytes) -> None:
         self.outbox.offer(frames, b"".join(frames))
@@ -114,14 +114,22 @@ class Pair:
         self.peer.close()
 
 
+BOUNDS = {"max_frames": 256, "max_bytes": 1 << 20, "write_timeout_seconds": 10.0}
+
+
+def make_pair(
+    transport: Transport,
+    tap: Tap,
+    peer: socket.socket | TlsPeer,
+    **bounds: Any,  # noqa: ANN401 - see there
+) -> Pair:
+    drops: list[None] = []
+    on_full = partial(drops.append, None)
+    return Pair(Outbox(transport, **{**BOUNDS, **bounds}, on_full=on_full), tap, peer, drops)
+
+
 @contextmanager
-def outbox_pair(
-    *,
-    max_frames: int = 256,
-    max_bytes: int = 1 << 20,
-    write_timeout_seconds: float = 10.0,
-    most: int = 1 << 30,
-) -> Iterator[Pair]:
+def outbox_pair(*, most: int = 1 << 30, **bounds: Any) -> Iterator[Pair]:  # noqa: ANN401
     """Make an outbox on a socket with the smallest buffers that the kernel allows."""
     ours, peer = socket.socketpair()
     with ours, peer:
@@ -130,15 +138,7 @@ def outbox_pair(
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         tap = Tap(ours, most)
-        drops: list[None] = []
-        outbox = Outbox(
-            SocketTransport(tap),  # type: ignore[arg-type]
-            max_frames=max_frames,
-            max_bytes=max_bytes,
-            write_timeout_seconds=write_timeout_seconds,
-            on_full=lambda: drops.append(None),
-        )
-        yield Pair(outbox, tap, peer, drops)
+        yield make_pair(SocketTransport(tap), tap, peer, **bounds)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
@@ -148,9 +148,7 @@ async def plain_outbox_pair(**bounds: Any) -> AsyncIterator[Pair]:  # noqa: ANN4
 
 
 @asynccontextmanager
-async def tls_outbox_pair(
-    *, max_frames: int = 256, max_bytes: int = 1 << 20, write_timeout_seconds: float = 10.0
-) -> AsyncIterator[Pair]:
+async def tls_outbox_pair(**bounds: Any) -> AsyncIterator[Pair]:  # noqa: ANN401
     """Make an outbox over TLS, after the handshake."""
     with outbox_pair() as plain:
         assert isinstance(plain.peer, socket.socket)
@@ -161,15 +159,7 @@ async def tls_outbox_pair(
             while not peer.shake_hands():
                 await trio.lowlevel.checkpoint()
         transport.sender._sock = tap = RecordTap(plain.tap.sock)  # type: ignore[assignment]
-        drops: list[None] = []
-        outbox = Outbox(
-            transport,
-            max_frames=max_frames,
-            max_bytes=max_bytes,
-            write_timeout_seconds=write_timeout_seconds,
-            on_full=lambda: drops.append(None),
-        )
-        yield Pair(outbox, tap, peer, drops, transport)
+        yield make_pair(transport, tap, peer, **bounds)
 
 
 @asynccontextmanager

@@ -43,16 +43,10 @@ class Notes:
     """A `Conversation` that records its messages.
 
     Attributes:
-        heard: The messages, in order.
-        left: The number of calls of `leave`.
-        codes: Their codes.
+        left: The number of calls of `leave`; `codes` has their arguments.
         gone: Set after the first of them.
-        gate: If set, no message is handled until it opens.
-        leave_gate: If set, leaving waits until it opens.
-        failure: If set, a message raises it.
-        beat: The heartbeat.
+        gate: If set, no message is handled until it opens; likewise `leave_gate`.
         news: The arguments of `announce`.
-        announced: Its result.
         asks: The request that a text becomes.
     """
 
@@ -113,12 +107,7 @@ class Notes:
 
 @define(eq=False)
 class StubHub:
-    """A hub that records its turns.
-
-    Attributes:
-        asked: Receives the requests, one by one.
-        may_take: If set, a turn waits until it is.
-    """
+    """A hub that records its turns and sends each request to `asked`; turns wait for `may_take`."""
 
     inbox: Inbox = field(factory=Inbox)
     names: ShownNames = field(factory=ShownNames)
@@ -143,13 +132,7 @@ class StubHub:
 
 @define(eq=False)
 class Scene:
-    """A running connection, and everything around it.
-
-    Attributes:
-        notes: Its conversation, unless the test has another.
-        code: The result of `Connection.run`.
-        failure: What it raised.
-    """
+    """A running connection; `code` is the result of `Connection.run`, `failure` its error."""
 
     client: Client
     connection: Connection

@@ -133,15 +133,7 @@ class Pending(_Fake):  # type: ignore[misc]  # stands for a `Subscription`
 
 @define(eq=False)
 class Talk:
-    """One chat.
-
-    Attributes:
-        connection: Its connection, which does not run.
-        peer: The client's end of the socket.
-        requests: The hub's end of the inbox.
-        jobs: The tasks of the connection's nursery.
-        waited_for: The arguments of `Connection.wait_for`.
-    """
+    """One chat. Its connection does not run: `jobs` and `waited_for` have the tasks started."""
 
     conversation: Chat
     connection: Connection

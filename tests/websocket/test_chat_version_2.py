@@ -20,12 +20,13 @@ from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.access.tokens import BadToken, Fault, Verifier
 from trio_chat.errors import CommandError, ErrorCode, Outage
 from trio_chat.hub.requests import Join, Leave, Publish
+from trio_chat.protocol import messages as wire
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import LeaveRoom, ReadMarker, Since
-from trio_chat.protocol.encodings import Encoding
+from trio_chat.protocol.encode import encode
+from trio_chat.protocol.encodings import Encoding, text_frame
 from trio_chat.protocol.events import Kind
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
@@ -68,22 +69,8 @@ async def assert_not_in_room(talk: Talk) -> None:
 async def test_welcome_has_the_limits_and_the_device() -> None:
     with Stage(settings=Settings(max_rooms=7, resume_size=8)).talk() as talk:
         await talk.say(hello(device="d-1", rooms={"general": {"since": 4, "epoch": "k"}, "b": {}}))
-        assert talk.sent() == [
-            {
-                "type": "welcome",
-                "v": 2,
-                "username": "ann",
-                "device": "d-1",
-                "limits": {
-                    "frameBytes": 65536,
-                    "messageChars": 4096,
-                    "ratePerSecond": 10,
-                    "burst": 20,
-                    "rooms": 7,
-                    "resume": 8,
-                },
-            }
-        ]
+        limits = wire.Limits(65536, 4096, 10, 20, rooms=7, resume=8)
+        assert talk.sent() == [json.loads(encode(wire.Welcome(2, "ann", "d-1", limits)))]
         name = Name("ann", "ann")
         assert talk.take_request() == Join(
             talk.conversation, "general", name, Since(4, "k"), address=ADDRESS
@@ -157,16 +144,8 @@ async def test_refusal_of_the_hub_is_sent_as_an_error(talk: Talk) -> None:
     error = CommandError(ErrorCode.CONFLICT, "No", retry_after_ms=5)
     error.ref, error.room = "r1", "general"
     talk.conversation.refuse(error)
-    assert talk.sent() == [
-        {
-            "type": "error",
-            "code": "conflict",
-            "message": "No",
-            "ref": "r1",
-            "room": "general",
-            "retryAfterMs": 5,
-        }
-    ]
+    answer = wire.ErrorAnswer("conflict", "No", 5, "r1", "general")
+    assert talk.sent() == [json.loads(encode(answer))]
 
 
 async def test_page_of_history_is_read_in_the_background() -> None:
@@ -297,28 +276,13 @@ async def test_heartbeat_has_the_head_of_each_room() -> None:
         await talk.be_admitted()
         pending.sent = 7
         (beat,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
-        wire = json.loads(beat)
-        assert wire == {"type": "heartbeat", "time": WALL_MS, "heads": {"general": 7}}
+        assert json.loads(beat) == {"type": "heartbeat", "time": WALL_MS, "heads": {"general": 7}}
 
 
-@pytest.mark.parametrize(
-    ("news", "wire"),
-    [
-        (TokenEnds(30_000), {"type": "auth", "expiresInMs": 30_000}),
-        (Reconnect(250), {"type": "reconnect", "afterMs": 250}),
-    ],
-)
-async def test_only_version_2_receives_announcements(
-    news: TokenEnds | Reconnect, wire: dict[str, object]
-) -> None:
-    with Stage().talk() as talk, Stage().talk() as plain:
-        await talk.enter(hello())
-        await plain.enter("bob")
-        frame = talk.conversation.announce(news)
-        assert frame is not None
-        (text,) = texts(FrameReader().feed(frame))
-        assert json.loads(text) == wire
-        assert plain.conversation.announce(news) is None
+async def test_only_version_2_receives_announcements(talk: Talk, plain: Talk) -> None:
+    news = wire.TokenEnds(30_000)
+    assert talk.conversation.announce(news) == text_frame(encode(news))
+    assert plain.conversation.announce(news) is None
 
 
 @pytest.mark.parametrize(
