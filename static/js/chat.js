@@ -29,6 +29,7 @@ import { SentIds } from "./sentids.js";
 import { Status } from "./status.js";
 import * as storage from "./storage.js";
 import { showUnread } from "./unread.js";
+import { Redraw } from "./redraw.js";
 import { fitAboveKeyboard } from "./viewport.js";
 
 const url = socketUrl("/ws", location.href);
@@ -60,6 +61,10 @@ new Details(() => sessions.session);
 const drawers = ["rooms", "people"].map(
   (name) => new Drawer(chatPage, name, { onOpened: () => places.addLayer(), onClosed: () => places.removeLayer() }),
 );
+const updates = new Redraw((changed) => {
+  for (const [room, parts] of changed) for (const part of parts) view.update(room, part);
+  countUnread();
+});
 const view = new RoomView(isSelf, countUnread);
 const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);
 const roomList = new RoomList(find("#rooms", HTMLElement), {
@@ -105,10 +110,7 @@ function join(name) {
   preferences = new Preferences(name, countUnread);
   const session = sessions.start(url, user, {
     onState: changeState,
-    onRoom: (room, part) => {
-      view.update(room, part);
-      countUnread();
-    },
+    onRoom: (room, part) => updates.add(room, part),
     onRoomLost: loseRoom,
     onUnsent: (requests) => {
       storage.storeRequests(name, requests);

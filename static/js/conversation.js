@@ -1,5 +1,6 @@
 /** Shows the lines of a room: each once, in order, as text. */
 
+import { copyCode } from "./richtext.js";
 import { MessageRow, PlainRow } from "./row.js";
 
 /** @typedef {import("./lines.js").Line} Line */
@@ -9,9 +10,17 @@ export class Conversation {
   #list;
   #scroll;
   #onAction;
+  #onFocusLost;
+  /** @type {import("./richtext.js").People} */
+  #people = {};
   /** @type {Map<string, MessageRow | PlainRow>} */
   #rows = new Map();
+  /** @type {Map<string, string[]>} */
+  #readers = new Map();
+  #readUpTo = 0;
   #newest = 0;
+  /** The row whose actions the Tab key reaches. @type {MessageRow | undefined} */
+  #stop;
 
   /**
    * @param {HTMLElement} list
@@ -19,11 +28,13 @@ export class Conversation {
    * @param {(action: string, line: Line, text?: string) => void} onAction What the reader wants to do
    *   with a message: `edit` (with the new text), `delete`, or for a failed one `retry`, `rewrite`,
    *   `discard`. `editing` brings the half-made edit after each change.
+   * @param {() => void} onFocusLost The row with the focus is gone.
    */
-  constructor(list, scroll, onAction) {
+  constructor(list, scroll, onAction, onFocusLost) {
     this.#list = list;
     this.#scroll = scroll;
     this.#onAction = onAction;
+    this.#onFocusLost = onFocusLost;
     list.addEventListener("click", (event) => this.#clicked(event));
     list.addEventListener("keydown", (event) => this.#pressed(event));
   }
@@ -41,21 +52,51 @@ export class Conversation {
   }
 
   /**
-   * Show another room, from its end.
+   * Show another room: its end, or its first new line if that is above.
    *
    * @param {Line[]} lines Oldest first.
+   * @param {import("./richtext.js").People} people Of the room.
    */
-  replace(lines) {
+  replace(lines, people) {
     this.clear();
+    this.#people = people;
     this.#draw(lines);
     this.#newest = Math.max(0, ...lines.map(({ seq = 0 }) => seq));
-    this.#scroll.toEnd();
+    this.showNew();
   }
 
   clear() {
     this.#list.replaceChildren();
     this.#rows.clear();
+    this.#readers.clear();
+    this.#readUpTo = 0;
     this.#newest = 0;
+    this.#stop = undefined;
+  }
+
+  /** Go to the end, but not past the first new line. */
+  showNew() {
+    const mark = this.#rows.get("new");
+    if (mark === undefined) this.#scroll.toEnd();
+    else this.#scroll.toEndOrLine(mark.element);
+  }
+
+  /**
+   * Show where others have read to. Only the rows concerned change.
+   *
+   * @param {{upTo: number, by: Map<string, string[]>}} readers As of `readersOf`.
+   */
+  showReaders({ upTo, by }) {
+    const [low, high] = [Math.min(upTo, this.#readUpTo), Math.max(upTo, this.#readUpTo)];
+    const concerned = new Set([...this.#readers.keys(), ...by.keys()]);
+    for (const [key, row] of this.#rows) {
+      if (!(row instanceof MessageRow)) continue;
+      const { seq = 0, isOwn } = row.line;
+      if (isOwn && seq > low && seq <= high) concerned.add(key);
+    }
+    this.#readers = by;
+    this.#readUpTo = upTo;
+    for (const key of concerned) this.#showReaders(this.#rows.get(key));
   }
 
   /**
@@ -72,7 +113,7 @@ export class Conversation {
 
   /** Edit the last message that the user may edit, if any. */
   editLast() {
-    const row = this.#editable().at(-1);
+    const row = this.#lastEditable();
     if (row !== undefined) this.#edit(row);
   }
 
@@ -83,8 +124,10 @@ export class Conversation {
     const keys = new Set(lines.map(({ key }) => key));
     for (const [key, { element }] of this.#rows) {
       if (keys.has(key)) continue;
+      const hadFocus = element.contains(document.activeElement);
       element.remove();
       this.#rows.delete(key);
+      if (hadFocus) this.#onFocusLost();
     }
     let at = this.#list.firstElementChild;
     for (const line of lines) {
@@ -93,23 +136,43 @@ export class Conversation {
       else this.#list.insertBefore(element, at);
     }
     this.#list.ariaBusy = null;
-    this.#setTabStop(this.#editable().at(-1));
+    this.#setTabStop(this.#lastEditable());
   }
 
   /** @param {Line} line */
   #rowOf(line) {
     const known = this.#rows.get(line.key);
-    known?.update(line);
-    const row = known ?? (line.kind === "message" ? new MessageRow(line) : new PlainRow(line));
-    this.#rows.set(line.key, row);
+    if (known !== undefined) {
+      known.update(line);
+      return known;
+    }
+    const row = line.kind === "message" ? new MessageRow(line, this.#people) : new PlainRow(line);
     row.element.dataset.key = line.key;
+    this.#rows.set(line.key, row);
+    this.#showReaders(row);
     return row;
+  }
+
+  /** @param {MessageRow | PlainRow | undefined} row */
+  #showReaders(row) {
+    if (!(row instanceof MessageRow)) return;
+    const { key, seq = 0, isOwn = false } = row.line;
+    row.showReaders(this.#readers.get(key) ?? [], isOwn && seq > 0 && seq <= this.#readUpTo);
   }
 
   /** The rows with actions, in their order on the page. */
   #editable() {
     const elements = [...this.#list.querySelectorAll(".message:has([data-action=edit])")];
     return elements.map((element) => this.#rowAt(element)).filter((row) => row !== undefined);
+  }
+
+  /** The same for the last row alone, without a search of the page. */
+  #lastEditable() {
+    for (let element = this.#list.lastElementChild; element !== null; element = element.previousElementSibling) {
+      const row = this.#rowAt(element);
+      if (row?.isEditable) return row;
+    }
+    return undefined;
   }
 
   /** @param {EventTarget | null} target An element in a message's row. */
@@ -121,11 +184,15 @@ export class Conversation {
 
   /** @param {MessageRow | undefined} stop */
   #setTabStop(stop) {
-    for (const row of this.#editable()) row.isTabStop = row === stop;
+    if (this.#stop !== undefined) this.#stop.isTabStop = false;
+    this.#stop = stop;
+    if (stop !== undefined) stop.isTabStop = true;
   }
 
   /** @param {Event} event */
   #clicked({ target }) {
+    const copy = target instanceof Element ? target.closest("[data-copy]") : null;
+    if (copy instanceof HTMLElement) copyCode(copy);
     const button = target instanceof Element ? target.closest("[data-action]") : null;
     const action = button instanceof HTMLElement ? button.dataset.action : undefined;
     const row = this.#rowAt(target);

@@ -1,22 +1,23 @@
 /** Computes the lines that the page shows of a room. Knows no page. */
 
 import { nameKey } from "./client/names.js";
+import { t } from "./messages.js";
+import { foldNotices, isComingOrGoing } from "./notices.js";
+import { dayKey, dayLabel } from "./times.js";
 
 /** Messages of one person within this time form a group, in milliseconds. */
 const GROUP_WITHIN_MS = 5 * 60_000;
 
-/** The words after the user's name in a notice, by the kind of the notice. */
-const NOTICES = new Map([
-  ["joined", " has joined the chat"],
-  ["left", " has left the chat"],
-]);
+/** After this many messages the page shows their author again: about a screen. */
+const GROUP_AT_MOST = 12;
 
 /**
  * @typedef {object} Line
  * @property {string} key Stays the same as long as the line exists.
- * @property {"message" | "notice" | "divider"} kind
- * @property {string} text
- * @property {string} [subject] The user of a notice. The text follows this name.
+ * @property {"message" | "notice" | "day" | "divider"} kind
+ * @property {string} text Empty for a notice with `parts`.
+ * @property {import("./notices.js").Part[]} [parts] The users of a notice.
+ * @property {number} [count] How many notices it folds.
  * @property {number} [ts] Milliseconds since 1970, UTC.
  * @property {string} [time] `HH:MM:SS` on the server.
  * @property {string} [id] Of a stored message.
@@ -27,11 +28,10 @@ const NOTICES = new Map([
  * @property {boolean} [isContinued] The line above is a message of the same group.
  * @property {boolean} [isEdited]
  * @property {boolean} [isDeleted]
- * @property {"sending" | "sent" | "seen" | "failed"} [state] Of an own message, or of its change.
+ * @property {"sending" | "sent" | "failed"} [state] Of an own message, or of its change.
  * @property {import("./client/outbox.js").Request["type"]} [failed] The type of the failed request.
  * @property {string} [ref] The unanswered or failed request.
  * @property {string} [error] Why the request failed or is delayed.
- * @property {string[]} [seenBy] The users whose newest read message this is.
  */
 
 /**
@@ -41,6 +41,7 @@ const NOTICES = new Map([
  * @property {(entry: import("./client/timeline.js").Entry) => boolean} mayEdit
  * @property {number} newFrom Messages above this `seq` were new when the reader opened the room; 0 for
  *   no mark.
+ * @property {Date} now
  */
 
 /**
@@ -52,36 +53,85 @@ const NOTICES = new Map([
 export function linesOf(room, requests, reader) {
   const ours = requests.filter((request) => request.room === room.name);
   const changes = new Map(ours.map((request) => [request.id, request]));
-  const readers = room.isLarge ? [] : [...room.reads.values()];
-  const seenUpTo = Math.max(0, ...readers.map(({ seq }) => seq));
-  const lines = room.timeline.entries.map((entry) =>
-    entry.type === "message"
-      ? messageLine(entry, changes.get(entry.id), seenUpTo, reader)
-      : noticeLine(entry),
-  );
-  addReaders(lines, readers);
-  if (reader.newFrom > 0) markNew(lines, reader.newFrom);
-  lines.unshift(...heading(room));
+  const lines = storedLines(room.timeline.entries, changes, reader);
   lines.push(...pendingLines(room, ours, reader.name));
-  groupByAuthor(lines);
+  if (reader.newFrom > 0) markNew(lines, reader.newFrom);
+  const all = withDays(lines, reader.now);
+  all.unshift(...heading(room));
+  groupByAuthor(all);
+  return all;
+}
+
+/**
+ * Where others have read to. Apart from the lines, since it changes far more often.
+ *
+ * @param {import("./client/room.js").Room} room
+ * @param {readonly Line[]} lines
+ * @returns {{upTo: number, by: Map<string, string[]>}} The `seq` up to which somebody has read, and by
+ *   key of a message the users whose newest read message it is. A large room has none.
+ */
+export function readersOf(room, lines) {
+  const readers = room.isLarge ? [] : [...room.reads.values()].sort((one, other) => other.seq - one.seq);
+  const upTo = readers[0]?.seq ?? 0;
+  /** @type {Map<string, string[]>} */
+  const by = new Map();
+  let next = 0;
+  for (let at = lines.length - 1; at >= 0 && next < readers.length; at -= 1) {
+    const { key, kind, seq, username = "" } = lines[at];
+    if (kind !== "message" || seq === undefined) continue;
+    const names = [];
+    for (; next < readers.length && readers[next].seq >= seq; next += 1) names.push(readers[next].username);
+    // Authors have read their own messages, so do not name them there.
+    const others = names.filter((name) => nameKey(name) !== nameKey(username)).sort();
+    if (others.length > 0) by.set(key, others);
+  }
+  return { upTo, by };
+}
+
+/**
+ * @param {readonly import("./client/timeline.js").Entry[]} entries
+ * @param {Map<string | undefined, import("./client/outbox.js").Request>} changes By id of the message.
+ * @param {Reader} reader
+ * @returns {Line[]}
+ */
+function storedLines(entries, changes, reader) {
+  /** @type {Line[]} */
+  const lines = [];
+  for (let at = 0; at < entries.length; at += 1) {
+    const entry = entries[at];
+    if (entry.type === "message") {
+      lines.push(messageLine(entry, changes.get(entry.id), reader));
+      continue;
+    }
+    const fold = [entry];
+    while (isComingOrGoing(entry) && isSameFold(entry, entries[at + 1])) fold.push(entries[(at += 1)]);
+    lines.push(noticeLine(fold));
+  }
   return lines;
+}
+
+/**
+ * @param {import("./client/timeline.js").Entry} first
+ * @param {import("./client/timeline.js").Entry | undefined} next
+ */
+function isSameFold(first, next) {
+  return next !== undefined && isComingOrGoing(next) && dayKey(new Date(first.ts)) === dayKey(new Date(next.ts));
 }
 
 /**
  * @param {import("./client/timeline.js").Entry} entry
  * @param {import("./client/outbox.js").Request | undefined} change An unanswered edit or delete.
- * @param {number} seenUpTo
  * @param {Reader} reader
  * @returns {Line}
  */
-function messageLine(entry, change, seenUpTo, { isSelf, mayEdit }) {
+function messageLine(entry, change, { isSelf, mayEdit }) {
   const { id, seq, username = "", message, ts, time, ref, isEdited, isDeleted } = entry;
   const isOwn = isSelf(username);
   /** @type {Line} */
   const line = { key: ref ?? id, kind: "message", id, seq, username, text: message, ts, time, isOwn, isEdited, isDeleted };
   if (!isOwn || isDeleted) return line;
   line.mayEdit = mayEdit(entry);
-  line.state = seq <= seenUpTo ? "seen" : "sent";
+  line.state = "sent";
   return change === undefined ? line : withChange(line, change);
 }
 
@@ -89,15 +139,15 @@ function messageLine(entry, change, seenUpTo, { isSelf, mayEdit }) {
  * A user name may look like a notice, such as `ann has left. bob`, so the page shows it apart from the
  * words. Events of an unknown or missing kind show the server's own sentence.
  *
- * @param {import("./client/timeline.js").Entry} entry
+ * @param {import("./client/timeline.js").Entry[]} fold One notice, or more of users that came and went.
  * @returns {Line}
  */
-function noticeLine({ id, kind = "", username, message, ts, time, seq }) {
-  const words = NOTICES.get(kind);
+function noticeLine(fold) {
+  const { id, message } = fold[0];
+  const { ts, time, seq } = fold[fold.length - 1];
   /** @type {Line} */
-  const line = { key: id, kind: "notice", text: words ?? message, ts, time, seq };
-  if (words !== undefined) line.subject = username;
-  return line;
+  const line = { key: id, kind: "notice", text: message, ts, time, seq, count: fold.length };
+  return isComingOrGoing(fold[0]) ? { ...line, text: "", parts: foldNotices(fold) } : line;
 }
 
 /**
@@ -159,13 +209,12 @@ function isShown(room, { mayBeStored, state, message = "", after }) {
  * @param {import("./client/room.js").Room} room
  * @returns {Line[]}
  */
-function heading({ timeline, replaced, isKnown }) {
+function heading({ timeline, replaced, isKnown, isLoadingOlder }) {
   if (!isKnown) return [];
-  if (replaced === "new-history") {
-    return [divider("top", "The server restored another history. Messages that are not here are lost")];
-  }
-  if (!timeline.hasOlder) return [divider("top", "The beginning of this room")];
-  return replaced === "" ? [] : [divider("top", "You missed many messages. Scroll up to read them")];
+  if (isLoadingOlder) return [divider("top", t("log.loading"))];
+  if (replaced === "new-history") return [divider("top", t("log.new-history"))];
+  if (!timeline.hasOlder) return [divider("top", t("log.beginning"))];
+  return replaced === "" ? [] : [divider("top", t("log.far-behind"))];
 }
 
 /**
@@ -183,33 +232,42 @@ function divider(key, text) {
  */
 function markNew(lines, newFrom) {
   const at = lines.findIndex(({ kind, seq = 0, isOwn }) => kind === "message" && seq > newFrom && !isOwn);
-  if (at >= 0) lines.splice(at, 0, divider("new", "New"));
+  if (at >= 0) lines.splice(at, 0, divider("new", t("log.new")));
 }
 
 /**
  * @param {Line[]} lines
- * @param {{username: string, seq: number}[]} readers
+ * @param {Date} now
+ * @returns {Line[]} With a line before the first event of each day.
  */
-function addReaders(lines, readers) {
-  const waiting = [...readers].sort((one, other) => other.seq - one.seq);
-  for (let at = lines.length - 1; at >= 0 && waiting.length > 0; at -= 1) {
-    const { kind, seq = 0, username = "" } = lines[at];
-    if (kind !== "message") continue;
-    const end = waiting.findIndex((reader) => reader.seq < seq);
-    const names = waiting.splice(0, end < 0 ? waiting.length : end).map((reader) => reader.username);
-    // Authors have read their own messages, so do not name them there.
-    lines[at].seenBy = names.filter((name) => nameKey(name) !== nameKey(username)).sort();
+function withDays(lines, now) {
+  /** @type {Line[]} */
+  const all = [];
+  let day = "";
+  for (const line of lines) {
+    const moment = new Date(line.ts ?? Number.NaN);
+    const key = Number.isNaN(moment.getTime()) ? day : dayKey(moment);
+    if (key !== day) {
+      const isAfterMark = all.at(-1)?.key === "new";
+      all.splice(isAfterMark ? -1 : all.length, 0, { key: `day-${key}`, kind: "day", text: dayLabel(moment, now) });
+      day = key;
+    }
+    all.push(line);
   }
+  return all;
 }
 
 /** @param {Line[]} lines */
 function groupByAuthor(lines) {
+  let size = 1;
   for (let at = 1; at < lines.length; at += 1) {
     const [above, line] = [lines[at - 1], lines[at]];
     line.isContinued =
+      size < GROUP_AT_MOST &&
       above.kind === "message" &&
       line.kind === "message" &&
       nameKey(above.username ?? "") === nameKey(line.username ?? "") &&
       (line.ts ?? 0) - (above.ts ?? 0) < GROUP_WITHIN_MS;
+    size = line.isContinued ? size + 1 : 1;
   }
 }

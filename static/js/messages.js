@@ -137,6 +137,63 @@ const TEXTS = {
 
   // --- messages in the log: rows, notices, days -------------------------------------------------------
   "log.deleted": ["This message was deleted", "Diese Nachricht wurde gelöscht"],
+  "log.today": ["Today", "Heute"],
+  "log.yesterday": ["Yesterday", "Gestern"],
+  "log.new": ["New", "Neu"],
+  "log.loading": ["Loading older messages…", "Ältere Nachrichten werden geladen …"],
+  "log.beginning": ["The beginning of this room", "Der Anfang dieses Raums"],
+  "log.far-behind": [
+    "You missed many messages. Scroll up to read them",
+    "Du hast viele Nachrichten verpasst. Scrolle nach oben, um sie zu lesen",
+  ],
+  "log.new-history": [
+    "The server restored another history. Messages that are not here are lost",
+    "Der Server hat einen anderen Verlauf wiederhergestellt. Nachrichten, die hier fehlen, sind verloren",
+  ],
+  "log.has-joined": ["has joined the chat", "ist dem Chat beigetreten"],
+  "log.has-left": ["has left the chat", "hat den Chat verlassen"],
+  "log.joined": [
+    { one: "came", other: "came" },
+    { one: "kam", other: "kamen" },
+  ],
+  "log.left": [
+    { one: "left", other: "left" },
+    { one: "ging", other: "gingen" },
+  ],
+  "log.others": [
+    { one: "1 other", other: "{count} others" },
+    { one: "1 weitere Person", other: "{count} weitere" },
+  ],
+  "log.edited": ["(edited)", "(bearbeitet)"],
+  "log.edit": ["Edit", "Bearbeiten"],
+  "log.delete": ["Delete", "Löschen"],
+  "log.retry": ["Try again", "Erneut versuchen"],
+  "log.rewrite": ["Rewrite", "Neu schreiben"],
+  "log.discard": ["Discard", "Verwerfen"],
+  "log.retrying": ["{error}. Retrying…", "{error}. Neuer Versuch …"],
+  "log.failed-message": ["Not sent: {error}", "Nicht gesendet: {error}"],
+  "log.failed-edit": ["Not edited: {error}", "Nicht bearbeitet: {error}"],
+  "log.failed-delete": ["Not deleted: {error}", "Nicht gelöscht: {error}"],
+  "log.sending": ["Sending", "Wird gesendet"],
+  "log.sent": ["Sent", "Gesendet"],
+  "log.seen": ["Seen", "Gesehen"],
+  "log.failed": ["Failed", "Fehlgeschlagen"],
+  "log.seen-by": ["Seen by {names}", "Gesehen von {names}"],
+  "log.more": ["Show more", "Mehr anzeigen"],
+  "log.less": ["Show less", "Weniger anzeigen"],
+  "log.latest": ["Latest messages", "Neueste Nachrichten"],
+  "log.unseen": [
+    { one: "1 new message", other: "{count} new messages" },
+    { one: "1 neue Nachricht", other: "{count} neue Nachrichten" },
+  ],
+  "log.unread": [
+    { one: "1 unread message", other: "{count} unread messages" },
+    { one: "1 ungelesene Nachricht", other: "{count} ungelesene Nachrichten" },
+  ],
+  "log.mark-read": ["Mark as read", "Als gelesen markieren"],
+  "log.typing-one": ["{name} is typing…", "{name} schreibt …"],
+  "log.typing-two": ["{name} and {other} are typing…", "{name} und {other} schreiben …"],
+  "log.typing-many": ["{count} people are typing…", "{count} Personen schreiben …"],
 
   // --- writing: the field, editing, completion --------------------------------------------------------
   "composer.label": ["Message", "Nachricht"],

@@ -10,6 +10,7 @@ import { t } from "./messages.js";
 
 /** @typedef {import("./markup.js").Block} Block */
 /** @typedef {import("./markup.js").Inline} Inline */
+/** @typedef {{findMention?: import("./markup.js").FindMention, isSelf?: (name: string) => boolean}} People */
 
 /** Embeddings and overrides of the direction, which can make a text look like another one. */
 const OVERRIDES = /[\u202a-\u202e]/g;
@@ -28,9 +29,7 @@ export function harmless(text) {
 
 /**
  * @param {string} text A message.
- * @param {object} [people]
- * @param {import("./markup.js").FindMention} [people.findMention]
- * @param {(name: string) => boolean} [people.isSelf]
+ * @param {People} [people]
  * @returns {HTMLElement[]} One or more blocks.
  */
 export function richText(text, { findMention, isSelf = () => false } = {}) {

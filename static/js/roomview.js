@@ -6,9 +6,11 @@ import { Composer } from "./composer.js";
 import { confirmed } from "./confirm.js";
 import { Conversation } from "./conversation.js";
 import { find } from "./dom.js";
-import { linesOf } from "./lines.js";
+import { linesOf, readersOf } from "./lines.js";
+import { t } from "./messages.js";
 import { People } from "./people.js";
 import { FollowingScroll } from "./scroll.js";
+import { untilMidnight } from "./times.js";
 import { typingLine } from "./typing.js";
 
 /** @typedef {import("./client/session.js").Session} Session */
@@ -18,6 +20,12 @@ import { typingLine } from "./typing.js";
 
 /** The most entries of the open room while its reader is at the end: a tab may stay open for weeks. */
 const MAX_ENTRIES = 1_000;
+
+/** Trimmed at once: removing a line at each new one would move all the others each time. */
+const TRIMMED_ENTRIES = 100;
+
+/** The most events that the page loads to show the first unread message. */
+const MAX_UNREAD_LOADED = 500;
 
 /** Shows one room of a session at a time. */
 export class RoomView {
@@ -29,13 +37,26 @@ export class RoomView {
    *  @type {number | null} */
   #newFrom = null;
   #wasReading = true;
+  /** The page loads older messages, up to the first unread one. */
+  #isSeeking = false;
+  /** The newest message when the connection was lost; 0 while it is not. */
+  #lostAt = 0;
+  /** @type {import("./lines.js").Line[]} */
+  #lines = [];
   #roomName = find("#room-name", HTMLElement);
   #typingLine = find("#typing", HTMLElement);
   #error = find("#error", HTMLElement);
   #errorText = find("#error-text", HTMLElement);
   #confirm = find("#confirm", HTMLDialogElement);
   #scroll = new FollowingScroll(find("#scroller", HTMLElement), find("#jump", HTMLButtonElement), () => this.#moved());
-  #conversation = new Conversation(find("#messages", HTMLElement), this.#scroll, (...what) => this.#act(...what));
+  #conversation = new Conversation(
+    find("#messages", HTMLElement),
+    this.#scroll,
+    (...what) => this.#act(...what),
+    () => this.#composer.focus(),
+  );
+  #unreadBar = find("#unread-bar", HTMLElement);
+  #unreadText = find("#unread-text", HTMLElement);
   #people;
   #ownTyping = new OwnTyping((isTyping) => this.#open?.session.sendTyping(this.#open.room, isTyping));
   #composer = new Composer(find("#composer", HTMLFormElement), {
@@ -58,6 +79,8 @@ export class RoomView {
     for (const kind of ["focus", "blur"]) globalThis.addEventListener(kind, () => this.#attentionChanged());
     document.addEventListener("visibilitychange", () => this.#attentionChanged());
     find("#error-close", HTMLButtonElement).addEventListener("click", () => this.showError(""));
+    find("#mark-read", HTMLButtonElement).addEventListener("click", () => this.#markAllRead());
+    this.#awaitMidnight();
   }
 
   /**
@@ -71,6 +94,8 @@ export class RoomView {
     this.#ownTyping.ended();
     this.#open = { session, room, drafts };
     this.#newFrom = null;
+    this.#lostAt = 0;
+    this.#isSeeking = false;
     this.#roomName.textContent = room.name;
     this.#composer.text = drafts.text(room.name);
     this.showError("");
@@ -94,6 +119,7 @@ export class RoomView {
   set isConnected(isConnected) {
     this.#composer.isConnected = isConnected;
     if (isConnected) return;
+    if (this.#lostAt === 0 && this.#newFrom !== null) this.#lostAt = this.#open?.room.cursor ?? 0;
     this.#ownTyping.forget();
     this.#typingLine.textContent = "";
   }
@@ -113,29 +139,99 @@ export class RoomView {
   update(room, part) {
     if (this.#open === null || room !== this.#open.room) room.shrink();
     else if (part === "messages") this.#showMessages(this.#open);
+    else if (part === "reads") this.#conversation.showReaders(readersOf(room, this.#lines));
     else if (part === "people") this.#people.show(room.users, room.count, this.#open.session.name);
     else this.#typingLine.textContent = typingLine([...room.typing.values()]);
   }
 
-  /** @param {Open} open */
-  #showMessages({ session, room, drafts }) {
-    if (this.#scroll.isAtEnd) room.timeline.trim(MAX_ENTRIES);
+  /**
+   * @param {Open} open
+   * @param {boolean} [showsNew] Whether to go to the first new line.
+   */
+  #showMessages({ session, room, drafts }, showsNew = false) {
+    if (this.#scroll.isAtEnd && room.timeline.entries.length > MAX_ENTRIES + TRIMMED_ENTRIES) {
+      room.timeline.trim(MAX_ENTRIES);
+    }
     const isFirst = this.#newFrom === null;
-    if (isFirst && room.isKnown) this.#newFrom = room.unread > 0 ? room.read : 0;
+    const isMissed = this.#noteMissed(room);
+    if (isFirst && room.isKnown) {
+      this.#newFrom = room.unread > 0 ? room.read : 0;
+      this.#isSeeking = this.#newFrom > 0;
+    }
     const mayEdit = session.mayEdit.bind(session);
-    const reader = { name: session.name, isSelf: this.#isSelf, mayEdit, newFrom: this.#newFrom ?? 0 };
-    const lines = linesOf(room, session.requests, reader);
-    if (isFirst) this.#conversation.replace(lines);
-    else this.#conversation.update(lines);
+    const now = new Date();
+    const reader = { name: session.name, isSelf: this.#isSelf, mayEdit, newFrom: this.#newFrom ?? 0, now };
+    this.#lines = linesOf(room, session.requests, reader);
+    if (isFirst) this.#conversation.replace(this.#lines, { isSelf: this.#isSelf });
+    else this.#conversation.update(this.#lines);
+    this.#conversation.showReaders(readersOf(room, this.#lines));
     if (isFirst && room.isKnown) this.#conversation.resumeEdits(drafts.editsIn(room.name));
+    if (showsNew || isMissed || this.#isSeeking) this.#conversation.showNew();
+    if (this.#isSeeking) this.#seek(session, room);
     this.#moved();
+  }
+
+  /**
+   * After a lost connection, messages that came meanwhile are new, also to a reader who looks on.
+   *
+   * @param {Room} room
+   * @returns {boolean} Whether there are some.
+   */
+  #noteMissed(room) {
+    if (this.#lostAt === 0 || !room.isJoined) return false;
+    const lostAt = this.#lostAt;
+    this.#lostAt = 0;
+    if (room.timeline.unread(lostAt, this.#isSelf).length === 0) return false;
+    this.#newFrom = Math.min(lostAt, room.read > 0 ? room.read : lostAt);
+    return this.#scroll.isAtEnd;
+  }
+
+  /**
+   * Load older messages until the first unread one is there.
+   *
+   * @param {Session} session
+   * @param {Room} room
+   */
+  #seek(session, room) {
+    const { floor, hasOlder } = room.timeline;
+    const isFar = room.cursor - floor >= MAX_UNREAD_LOADED;
+    if (hasOlder && floor > room.read + 1 && !isFar) session.loadOlder(room);
+    else this.#isSeeking = false;
   }
 
   #moved() {
     if (this.#open === null) return;
     const { session, room } = this.#open;
-    this.#markRead(session, room);
+    if (!this.#isSeeking) this.#markRead(session, room);
     if (this.#scroll.isNearTop) session.loadOlder(room);
+    this.#showUnreadBar(room);
+  }
+
+  /** Messages below the view may be unread: say how many. @param {Room} room */
+  #showUnreadBar(room) {
+    const count = this.#scroll.isAtEnd ? 0 : room.unread;
+    this.#unreadBar.hidden = count === 0;
+    if (count > 0) this.#unreadText.textContent = t("log.unread", { count });
+  }
+
+  #markAllRead() {
+    if (this.#open === null) return;
+    const { session, room } = this.#open;
+    this.#isSeeking = false;
+    this.#scroll.toEnd();
+    if (session.markRead(room, room.cursor)) this.#onRead();
+    this.#showUnreadBar(room);
+    this.#composer.focus();
+  }
+
+  /** The days of the lines are relative to today. */
+  #awaitMidnight() {
+    // A timer of a sleeping machine is late, so look again after an hour at most.
+    const day = new Date().toDateString();
+    setTimeout(() => {
+      if (this.#open !== null && new Date().toDateString() !== day) this.#showMessages(this.#open);
+      this.#awaitMidnight();
+    }, Math.min(untilMidnight(new Date()) + 1_000, 3_600_000));
   }
 
   /**
@@ -156,8 +252,10 @@ export class RoomView {
     this.#wasReading = isReading();
     if (!hasReturned || this.#open === null) return;
     const { room } = this.#open;
-    if (room.unread > 0) this.#newFrom = room.read;
-    this.#showMessages(this.#open);
+    const isBehind = room.unread > 0;
+    if (isBehind) this.#newFrom = room.read;
+    const wasAtEnd = this.#scroll.isAtEnd;
+    this.#showMessages(this.#open, isBehind && wasAtEnd);
   }
 
   /** @param {string} text */

@@ -1,23 +1,28 @@
-/** The rows of the conversation. Each is made once and then changed, so that nothing flickers. */
+/** The rows of the conversation. Each is made once and then changed in part, so that nothing flickers. */
 
 import { make, makeButton } from "./dom.js";
 import { makeEditor } from "./editor.js";
+import { locale, t } from "./messages.js";
 import { avatar, hueClass } from "./names.js";
+import { harmless, richText } from "./richtext.js";
 import { timeElement } from "./times.js";
 
 /** @typedef {import("./lines.js").Line} Line */
+/** @typedef {import("./richtext.js").People} People */
 
-const STATES = { sending: "Sending", sent: "Sent", seen: "Seen", failed: "Failed" };
+/** A longer text is folded: it would fill more than a screen. */
+const FOLD_ABOVE_LINES = 20;
+const FOLD_ABOVE_CHARS = 2_000;
 
-const FAILURES = { message: "Not sent", edit: "Not edited", delete: "Not deleted" };
+/** The page shows pictures of this many readers of a message, and counts the rest. */
+const MAX_PICTURES = 3;
 
-/** The page names this many readers of a message, and counts the rest. */
-const MAX_NAMED = 3;
+const LIST = new Intl.ListFormat(locale, { type: "conjunction" });
 
-/** The row of a notice or a divider. */
+/** The row of a notice, a day or a divider. */
 export class PlainRow {
   element;
-  #text = "";
+  #line = /** @type {Line | null} */ (null);
 
   /** @param {Line} line */
   constructor(line) {
@@ -26,42 +31,57 @@ export class PlainRow {
     this.update(line);
   }
 
+  /** Nothing here can be edited. */
+  get isEditable() {
+    return false;
+  }
+
   /** @param {Line} line */
-  update({ key, seq, text, subject, ts, time = "" }) {
+  update(line) {
+    const before = this.#line;
+    if (before !== null && isSame(before, line)) return;
+    this.#line = line;
+    const { key, seq, text, parts, ts, time = "", kind, count } = line;
     if (seq !== undefined) this.element.dataset.seq = String(seq);
-    if (key === "new") this.element.classList.add("new");
-    if (text === this.#text) return;
-    this.#text = text;
-    this.element.textContent = text;
-    if (subject !== undefined) this.element.prepend(make("bdi", "subject", subject));
-    if (ts !== undefined) this.element.append(" ", timeElement(ts, time));
+    this.element.classList.toggle("new", key === "new");
+    const words = parts === undefined ? [harmless(text)] : noticeWords(parts, count === 1);
+    this.element.replaceChildren(...words);
+    if (ts !== undefined && kind === "notice") this.element.append(" ", timeElement(ts, time));
   }
 }
 
 /** The row of a message. */
 export class MessageRow {
   element = make("article", "message");
+  #people;
   #line;
+  /** What the text shows. */
+  #shown = "";
+  #readers = "";
   #bubble = make("div", "bubble");
-  #text = make("p", "text");
+  #text = make("div", "text");
+  #more = makeButton("text-button more", "");
   #meta = make("span", "meta");
+  #seen = make("span", "seen");
   #actions = make("div", "actions");
   #error = make("p", "row-error");
-  #seen = make("p", "seen");
   /** @type {HTMLFormElement | null} */
   #editor = null;
 
-  /** @param {Line} line */
-  constructor(line) {
+  /**
+   * @param {Line} line
+   * @param {People} people
+   */
+  constructor(line, people) {
     const { username = "", isOwn } = line;
     this.#line = line;
-    this.#text.dir = "auto";
+    this.#people = people;
+    this.#more.hidden = true;
+    this.#more.addEventListener("click", () => this.#fold(this.#more.ariaExpanded === "true"));
     // A screen reader should read the message, and not how far it has come.
-    this.#meta.ariaLive = "off";
-    this.#seen.ariaLive = "off";
-    this.#bubble.append(this.#text, this.#meta);
-    const name = make("bdi", "name", username);
-    this.element.append(avatar(username), name, this.#bubble, this.#actions, this.#error, this.#seen);
+    for (const part of [this.#meta, this.#seen]) part.ariaLive = "off";
+    this.#bubble.append(make("bdi", "name", harmless(username)), " ", this.#text, this.#more);
+    this.element.append(avatar(username), this.#bubble, this.#meta, this.#seen, this.#actions, this.#error);
     this.element.classList.add(isOwn ? "own" : "other", hueClass(username));
     if (isOwn) this.element.tabIndex = -1; // A tap focuses the message, and so shows its actions.
     this.#show(line);
@@ -72,11 +92,33 @@ export class MessageRow {
     return this.#line;
   }
 
+  /** Whether the reader may edit and delete the message now. */
+  get isEditable() {
+    return this.#actions.childElementCount > 0;
+  }
+
   /** @param {Line} line */
   update(line) {
-    const before = this.#line;
+    if (isSame(this.#line, line)) return;
     this.#line = line;
-    if (JSON.stringify(before) !== JSON.stringify(line)) this.#show(line);
+    this.#show(line);
+  }
+
+  /**
+   * Show how far the message was read.
+   *
+   * @param {readonly string[]} readers The users whose newest read message this is.
+   * @param {boolean} isSeen Somebody has read it.
+   */
+  showReaders(readers, isSeen) {
+    const { dataset } = this.element;
+    if (dataset.state === "sent" && isSeen) this.#showState("seen");
+    else if (dataset.state === "seen" && !isSeen) this.#showState("sent");
+    const key = readers.join("\n");
+    if (key === this.#readers) return;
+    this.#readers = key;
+    this.#seen.replaceChildren(...readerPictures(readers));
+    this.#seen.title = readers.join(", ");
   }
 
   /**
@@ -117,24 +159,53 @@ export class MessageRow {
     classList.toggle("continued", line.isContinued === true);
     classList.toggle("deleted", line.isDeleted === true);
     setData(dataset, "seq", line.seq?.toString());
-    setData(dataset, "state", line.state);
-    this.#text.textContent = line.isDeleted ? "This message was deleted" : line.text;
+    this.#showText(line);
+    const isSeen = dataset.state === "seen" && line.state === "sent";
     this.#meta.replaceChildren(...metaOf(line));
+    this.#showState(isSeen ? "seen" : line.state);
     this.#showActions(line);
     this.#error.replaceChildren(...errorOf(line));
     this.#error.hidden = this.#error.childElementCount === 0;
-    this.#seen.textContent = seenText(line.seenBy ?? []);
-    this.#seen.title = (line.seenBy ?? []).join(", ");
     if (line.isDeleted) this.#endEditing();
+  }
+
+  /** A text that has not changed stays, with the reader's selection in it. @param {Line} line */
+  #showText({ text, isDeleted }) {
+    const shown = isDeleted ? t("log.deleted") : text;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    if (isDeleted) this.#text.textContent = shown;
+    else this.#text.replaceChildren(...richText(shown, this.#people));
+    this.#more.hidden = !isLong(shown);
+    this.#fold(!this.#more.hidden);
+  }
+
+  /** @param {boolean} isFolded */
+  #fold(isFolded) {
+    this.element.classList.toggle("folded", isFolded);
+    this.#more.textContent = t(isFolded ? "log.more" : "log.less");
+    this.#more.ariaExpanded = String(!isFolded);
+  }
+
+  /** @param {"sending" | "sent" | "seen" | "failed" | undefined} state */
+  #showState(state) {
+    setData(this.element.dataset, "state", state);
+    const mark = this.#meta.querySelector(".state");
+    if (state === undefined || !(mark instanceof HTMLElement)) return;
+    mark.title = t(`log.${state}`);
+    mark.replaceChildren(make("span", "visually-hidden", mark.title));
   }
 
   /** @param {Line} line */
   #showActions({ mayEdit = false, id, isDeleted, ref, state }) {
-    const isPending = ref !== undefined && state !== "sent" && state !== "seen";
+    const isPending = ref !== undefined && state !== "sent";
     const mayChange = mayEdit && id !== undefined && !isDeleted && !isPending;
-    if (mayChange === this.#actions.childElementCount > 0) return;
-    const buttons = mayChange ? [actionButton("edit", "Edit"), actionButton("delete", "Delete")] : [];
+    if (mayChange === this.isEditable) return;
+    const hadFocus = this.#actions.contains(document.activeElement);
+    const buttons = mayChange ? [actionButton("edit", t("log.edit")), actionButton("delete", t("log.delete"))] : [];
+    for (const button of buttons) button.tabIndex = -1;
     this.#actions.replaceChildren(...buttons);
+    if (hadFocus) this.element.focus({ preventScroll: true });
   }
 
   #endEditing() {
@@ -145,19 +216,76 @@ export class MessageRow {
 }
 
 /**
+ * @param {Line} one
+ * @param {Line} other
+ * @returns {boolean} Whether they show the same.
+ */
+function isSame(one, other) {
+  return (
+    one.text === other.text &&
+    one.seq === other.seq &&
+    one.id === other.id &&
+    one.ref === other.ref &&
+    one.ts === other.ts &&
+    one.state === other.state &&
+    one.error === other.error &&
+    one.failed === other.failed &&
+    one.mayEdit === other.mayEdit &&
+    one.isContinued === other.isContinued &&
+    one.isEdited === other.isEdited &&
+    one.isDeleted === other.isDeleted &&
+    one.count === other.count
+  );
+}
+
+/**
+ * @param {string} text
+ * @returns {boolean} Whether it would fill a screen.
+ */
+export function isLong(text) {
+  return text.length > FOLD_ABOVE_CHARS || text.split("\n", FOLD_ABOVE_LINES + 1).length > FOLD_ABOVE_LINES;
+}
+
+/**
+ * @param {import("./notices.js").Part[]} parts
+ * @param {boolean} isAlone It is no fold.
+ * @returns {(Node | string)[]}
+ */
+function noticeWords(parts, isAlone) {
+  return parts.flatMap(({ kind, names, more }, at) => {
+    const words = peopleList(names, more);
+    const verb = isAlone
+      ? t(kind === "joined" ? "log.has-joined" : "log.has-left")
+      : t(`log.${kind}`, { count: names.length + more });
+    return [...(at > 0 ? [", "] : []), ...words, ` ${verb}`];
+  });
+}
+
+/**
+ * @param {string[]} names
+ * @param {number} more
+ * @returns {(Node | string)[]} Each name in an element of its own, so that no name looks like the words
+ *   around it, or turns them round.
+ */
+function peopleList(names, more) {
+  const items = more > 0 ? [...names, t("log.others", { count: more })] : names;
+  let at = 0;
+  return LIST.formatToParts(items).map(({ type, value }) => {
+    if (type === "literal") return value;
+    at += 1;
+    return at <= names.length ? make("bdi", "subject", harmless(value)) : value;
+  });
+}
+
+/**
  * @param {Line} line
  * @returns {HTMLElement[]}
  */
 function metaOf({ ts, time = "", isEdited, isDeleted, state }) {
   /** @type {HTMLElement[]} */
   const parts = [timeElement(ts, time)];
-  if (isEdited && !isDeleted) parts.unshift(make("span", "edited", "(edited)"));
-  if (state !== undefined) {
-    const mark = make("span", "state");
-    mark.title = STATES[state];
-    mark.append(make("span", "visually-hidden", STATES[state]));
-    parts.push(mark);
-  }
+  if (isEdited && !isDeleted) parts.unshift(make("span", "edited", t("log.edited")));
+  if (state !== undefined) parts.push(make("span", "state"));
   return parts;
 }
 
@@ -167,10 +295,10 @@ function metaOf({ ts, time = "", isEdited, isDeleted, state }) {
  */
 function errorOf({ state, failed, error }) {
   if (error === undefined) return [];
-  if (state !== "failed" || failed === undefined) return [make("span", "error", `${error}. Retrying…`)];
-  const parts = [make("span", "error", `${FAILURES[failed]}: ${error}`), actionButton("retry", "Try again")];
-  if (failed === "message") parts.push(actionButton("rewrite", "Rewrite"));
-  parts.push(actionButton("discard", "Discard"));
+  if (state !== "failed" || failed === undefined) return [make("span", "error", t("log.retrying", { error }))];
+  const parts = [make("span", "error", t(`log.failed-${failed}`, { error })), actionButton("retry", t("log.retry"))];
+  if (failed === "message") parts.push(actionButton("rewrite", t("log.rewrite")));
+  parts.push(actionButton("discard", t("log.discard")));
   return parts;
 }
 
@@ -184,12 +312,27 @@ function actionButton(action, text) {
   return button;
 }
 
-/** @param {string[]} names */
-function seenText(names) {
-  if (names.length === 0) return "";
-  const more = names.length - MAX_NAMED;
-  const named = names.slice(0, MAX_NAMED).join(", ");
-  return more > 0 ? `Seen by ${named} and ${more} more` : `Seen by ${named}`;
+/**
+ * @param {readonly string[]} readers
+ * @returns {HTMLElement[]}
+ */
+function readerPictures(readers) {
+  if (readers.length === 0) return [];
+  const more = readers.length - MAX_PICTURES;
+  const named = readers.slice(0, MAX_PICTURES);
+  const items = more > 0 ? [...named, t("log.others", { count: more })] : named;
+  const words = make("span", "visually-hidden", t("log.seen-by", { names: harmless(LIST.format(items)) }));
+  const pictures = named.map((name) => {
+    const picture = make("span", `reader ${hueClass(name)}`);
+    picture.dataset.letter = avatar(name).textContent ?? "";
+    return picture;
+  });
+  if (more > 0) {
+    const rest = make("span", "reader rest");
+    rest.dataset.letter = `+${more}`;
+    pictures.push(rest);
+  }
+  return [words, ...pictures];
 }
 
 /**
@@ -199,5 +342,5 @@ function seenText(names) {
  */
 function setData(dataset, key, value) {
   if (value === undefined) delete dataset[key];
-  else dataset[key] = value;
+  else if (dataset[key] !== value) dataset[key] = value;
 }

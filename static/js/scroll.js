@@ -1,5 +1,7 @@
 /** Keeps a reader at the end of a list there, and leaves a reader elsewhere alone. */
 
+import { t } from "./messages.js";
+
 /** This near to the end counts as at the end, in CSS pixels: about two lines. */
 const SLACK_PX = 48;
 
@@ -11,10 +13,13 @@ export class FollowingScroll {
   /** The scroll position at the last check. */
   #top = 0;
   #unseen = 0;
+  /** The first line in view, and its place: a change of the size must not lose it.
+   *  @type {{line: HTMLElement, top: number} | null} */
+  #place = null;
 
   /**
    * @param {HTMLElement} box The scrolling element.
-   * @param {HTMLButtonElement | null} button Leads to the end; shown while new lines are below.
+   * @param {HTMLButtonElement | null} button Leads to the end; shown while that is below the view.
    * @param {() => void} onMoved The reader has scrolled.
    */
   constructor(box, button = null, onMoved = () => {}) {
@@ -22,8 +27,8 @@ export class FollowingScroll {
     this.#button = button;
     box.addEventListener("scroll", () => this.#check(onMoved), { passive: true });
     button?.addEventListener("click", () => this.toEnd());
-    // A phone's keyboard or a growing composer takes height away: stay at the end.
-    new ResizeObserver(() => this.follow()).observe(box);
+    // A phone's keyboard, a rotation or a growing composer changes the size: stay in place.
+    new ResizeObserver(() => this.#resized()).observe(box);
   }
 
   get isAtEnd() {
@@ -71,19 +76,35 @@ export class FollowingScroll {
     this.#box.scrollTop = this.#box.scrollHeight;
     this.#atEnd = true;
     this.#top = this.#box.scrollTop;
+    this.#place = null;
     this.#unseen = 0;
     this.#showButton();
+  }
+
+  /**
+   * Go to the end, but not past a line: it stays in view, at the top.
+   *
+   * @param {Element} line
+   */
+  toEndOrLine(line) {
+    this.toEnd();
+    const hidden = this.#box.getBoundingClientRect().top - line.getBoundingClientRect().top;
+    if (hidden <= 0) return;
+    this.#box.scrollTop -= hidden;
+    this.#check(() => {});
   }
 
   /** @returns {HTMLElement | undefined} The lowest line that is fully in view, or above the view. */
   lastInView() {
     const bottom = this.#box.getBoundingClientRect().bottom;
-    return this.#lines().findLast((line) => line.getBoundingClientRect().bottom <= bottom + 1);
+    const lines = this.#lines();
+    return lines[firstWhere(lines, (line) => line.getBoundingClientRect().bottom > bottom + 1) - 1];
   }
 
   #firstInView() {
     const top = this.#box.getBoundingClientRect().top;
-    return this.#lines().find((line) => line.getBoundingClientRect().bottom > top);
+    const lines = this.#lines();
+    return lines[firstWhere(lines, (line) => line.getBoundingClientRect().bottom > top)];
   }
 
   /**
@@ -93,6 +114,13 @@ export class FollowingScroll {
    */
   #lines() {
     return [...this.#box.querySelectorAll("[data-seq]")].filter((line) => line instanceof HTMLElement);
+  }
+
+  #resized() {
+    if (this.#atEnd) this.toEnd();
+    else if (this.#place?.line.isConnected) {
+      this.#box.scrollTop += this.#place.line.getBoundingClientRect().top - this.#box.getBoundingClientRect().top - this.#place.top;
+    }
   }
 
   /** The scroll event comes one frame late, so check whether the reader is already on the way up. */
@@ -105,16 +133,35 @@ export class FollowingScroll {
     this.#top = this.#box.scrollTop;
     const below = this.#box.scrollHeight - this.#top - this.#box.clientHeight;
     this.#atEnd = below <= SLACK_PX;
-    if (this.#atEnd && this.#unseen > 0) {
-      this.#unseen = 0;
-      this.#showButton();
-    }
+    if (this.#atEnd) this.#unseen = 0;
+    const line = this.#atEnd ? undefined : this.#firstInView();
+    const boxTop = this.#box.getBoundingClientRect().top;
+    this.#place = line === undefined ? null : { line, top: line.getBoundingClientRect().top - boxTop };
+    this.#showButton();
     onMoved();
   }
 
   #showButton() {
     if (this.#button === null) return;
-    this.#button.hidden = this.#unseen === 0;
-    this.#button.textContent = this.#unseen === 1 ? "1 new message" : `${this.#unseen} new messages`;
+    this.#button.hidden = this.#atEnd;
+    const text = this.#unseen > 0 ? t("log.unseen", { count: this.#unseen }) : t("log.latest");
+    if (this.#button.textContent !== text) this.#button.textContent = text;
   }
+}
+
+/**
+ * @template T
+ * @param {readonly T[]} items Those that match come last.
+ * @param {(item: T) => boolean} matches
+ * @returns {number} The place of the first that matches; the length if none does.
+ */
+function firstWhere(items, matches) {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (matches(items[middle])) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -1,19 +1,38 @@
-/** Times, in the reader's own time zone. */
+/** Times and days, in the reader's own time zone and language. */
 
-const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
+import { locale, t } from "./messages.js";
+
+const CLOCK = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+const DAY_OF_YEAR = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
+const FULL = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 
 /**
- * A short label: the time for today, the date and the time for any other day.
- *
+ * @param {Date} moment
+ * @returns {string} Names the day, equal for all moments of it.
+ */
+export function dayKey(moment) {
+  return `${moment.getFullYear()}-${moment.getMonth() + 1}-${moment.getDate()}`;
+}
+
+/**
  * @param {Date} moment
  * @param {Date} now
- * @returns {string}
+ * @returns {string} Today, yesterday or the date; with its year unless it is this year.
  */
-export function shortLabel(moment, now) {
-  const clock = CLOCK.format(moment);
-  return moment.toDateString() === now.toDateString() ? clock : `${DAY.format(moment)}, ${clock}`;
+export function dayLabel(moment, now) {
+  const days = Math.round((startOfDay(now) - startOfDay(moment)) / 86_400_000);
+  if (days === 0) return t("log.today");
+  if (days === 1) return t("log.yesterday");
+  return (moment.getFullYear() === now.getFullYear() ? DAY : DAY_OF_YEAR).format(moment);
+}
+
+/**
+ * @param {Date} now
+ * @returns {number} The milliseconds until the day changes.
+ */
+export function untilMidnight(now) {
+  return new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1).getTime() - now.getTime();
 }
 
 /**
@@ -32,6 +51,11 @@ export function timeElement(ts, fallback) {
   }
   element.dateTime = moment.toISOString();
   element.title = FULL.format(moment);
-  element.textContent = shortLabel(moment, new Date());
+  element.textContent = CLOCK.format(moment);
   return element;
+}
+
+/** @param {Date} moment Noon, so that a day of 23 or 25 hours rounds to one. */
+function startOfDay(moment) {
+  return new Date(moment.getFullYear(), moment.getMonth(), moment.getDate(), 12).getTime();
 }

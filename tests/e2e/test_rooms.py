@@ -156,7 +156,7 @@ def test_each_room_keeps_its_draft_over_a_reload(open_chat: OpenChat) -> None:
     expect(ann.field).to_have_value("half")
     ann.field.press("Enter")
     expect(bob.others).to_have_text(["half"])
-    expect(bob.notices.filter(has_text="ann has")).to_have_count(1)
+    expect(bob.notices.filter(has_text="ann")).to_have_count(1)
 
 
 def test_no_half_written_text_is_lost_without_asking(open_chat: OpenChat) -> None:

@@ -12,7 +12,8 @@ from tests.e2e.browser import PATIENCE_MS, POLL_MS
 _REPORT_TEXTS = """
 new MutationObserver(() => {
   for (const id of ["typing", "loading"]) {
-    const text = document.getElementById(id)?.textContent.trim();
+    // Without the marks that isolate a name from the words around it.
+    const text = document.getElementById(id)?.textContent.replace(/[\u2068\u2069]/g, "").trim();
     if (text) reportText(id, text);
   }
 }).observe(document, { subtree: true, childList: true, characterData: true });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newest, wait } from "./support/browser.mjs";
-import { acknowledge, event, joined, lines, messages, own, reconnect, reject, start, startIn, texts } from "./support/session.mjs";
+import { acknowledge, event, joined, lines, messages, own, readers, reconnect, reject, start, startIn, texts } from "./support/session.mjs";
 
 const presence = (more) => ({ type: "presence", room: "general", online: [], offline: [], ...more });
 
@@ -211,12 +211,12 @@ test("each reader appears under the newest message they read, but no author unde
     }),
     { type: "read", room: "general", username: "eve", seq: 3 },
   );
-  const readers = () => messages(session).map(({ seenBy = [] }) => seenBy);
-  assert.deepEqual(readers(), [[], [], ["dora", "eve"], []]);
+  const look = () => ({ upTo: readers(session).upTo, ...Object.fromEntries(readers(session).by) });
+  assert.deepEqual(look(), { upTo: 4, "id-3": ["dora", "eve"] });
   newest().receive(presence({ count: 200 }));
-  assert.notDeepEqual(readers().flat(), []);
+  assert.equal(look().upTo, 4);
   newest().receive(presence({ online: ["fay"], count: 201 }));
-  assert.deepEqual(readers().flat(), [], "a large room names no readers");
+  assert.deepEqual(look(), { upTo: 0 }, "a large room names no readers");
 });
 
 test("presence brings changes, and a large room lists its first 200 members", () => {
@@ -234,16 +234,14 @@ test("a notice is known by its kind, never by its text", () => {
   const notice = (seq, more) => event(seq, { type: "system", username: undefined, ...more });
   const { session, room } = startIn(
     notice(1, { kind: "joined", username: "ann has left the chat. bob", message: "J" }),
-    notice(2, { kind: "left", username: "bob", message: "L" }),
     notice(3, { kind: "topic", username: "bob", message: "bob has joined the chat" }),
     notice(4, { message: "bob has left the chat" }),
   );
-  const notices = () => lines(session).filter(({ kind }) => kind === "notice").map(({ subject = "", text }) => [subject, text]);
+  const notices = () => lines(session).filter(({ kind }) => kind === "notice").map(({ parts, text }) => parts ?? text);
   assert.deepEqual(notices(), [
-    ["ann has left the chat. bob", " has joined the chat"],
-    ["bob", " has left the chat"],
-    ["", "bob has joined the chat"],
-    ["", "bob has left the chat"],
+    [{ kind: "joined", names: ["ann has left the chat. bob"], more: 0 }],
+    "bob has joined the chat",
+    "bob has left the chat",
   ]);
   session.sendMessage(room, "bob has left the chat");
   reconnect(session);
@@ -256,17 +254,57 @@ test("a notice is known by its kind, never by its text", () => {
 test("a divider marks the first new message of others", () => {
   const { session } = startIn(event(1), own(2, "mine"), event(3));
   const look = (newFrom) => lines(session, newFrom).map(({ key }) => key);
-  assert.deepEqual(look(1), ["top", "id-1", "id-2", "new", "id-3"]);
-  assert.deepEqual(look(0), ["top", "id-1", "id-2", "id-3"]);
-  assert.deepEqual(look(3), ["top", "id-1", "id-2", "id-3"]);
+  assert.deepEqual(look(1), ["top", "day-2023-11-14", "id-1", "id-2", "new", "id-3"]);
+  assert.deepEqual(look(0), ["top", "day-2023-11-14", "id-1", "id-2", "id-3"]);
+  assert.deepEqual(look(3), ["top", "day-2023-11-14", "id-1", "id-2", "id-3"]);
 });
 
 test("an unknown room has no heading", () => assert.deepEqual(lines(start()), []));
 
-test("messages of one author within five minutes form a group", () => {
+test("messages of one author within five minutes form a group, of twelve at most", () => {
   const at = (minutes) => ({ ts: minutes * 60_000 });
   const { session } = startIn(event(1, at(0)), event(2, at(4)), event(3, at(9)), event(4, { ...at(9), username: "cat" }));
   assert.deepEqual(messages(session).map(({ isContinued }) => isContinued), [false, true, false, false]);
+  const many = startIn(...Array.from({ length: 14 }, (_, number) => event(number + 1, at(number / 10))));
+  assert.deepEqual(
+    messages(many.session).flatMap(({ isContinued }, number) => (isContinued ? [] : [number])),
+    [0, 12],
+  );
+});
+
+const HOUR = 3_600_000;
+const came = (seq, username, ts) => event(seq, { type: "system", kind: "joined", username, ts, message: "" });
+const went = (seq, username, ts) => event(seq, { type: "system", kind: "left", username, ts, message: "" });
+
+test("notices that follow each other are one line, with each user once", () => {
+  const { session } = startIn(
+    ...["ann", "cat", "dora", "eve"].map((name, at) => came(at + 1, name, HOUR)),
+    came(5, "bob", HOUR),
+    went(6, "bob", HOUR),
+    event(7, { ts: HOUR }),
+    went(8, "cat", HOUR),
+  );
+  const [fold, single] = lines(session).filter(({ kind }) => kind === "notice");
+  assert.deepEqual(fold.parts, [
+    { kind: "joined", names: ["ann", "cat"], more: 2 },
+    { kind: "left", names: ["bob"], more: 0 },
+  ]);
+  assert.deepEqual([fold.key, fold.seq, fold.count], ["id-1", 6, 6]);
+  assert.deepEqual([single.parts[0].names, single.count], [["cat"], 1]);
+});
+
+test("each day begins with its name, relative to today", () => {
+  const now = new Date(2026, 0, 2, 12);
+  const ts = (...day) => ({ ts: new Date(...day).getTime() });
+  const { session } = startIn(
+    event(1, ts(2025, 11, 24, 23, 59)),
+    event(2, ts(2026, 0, 1, 0, 0)),
+    event(3, ts(2026, 0, 1, 23, 59)),
+    event(4, ts(2026, 0, 2, 0, 0)),
+  );
+  const days = lines(session, 3, now).map(({ kind, text, key }) => (kind === "day" || key === "new" ? text : "·"));
+  assert.match(days[1], /2025/);
+  assert.deepEqual([...days.slice(0, 1), ...days.slice(2)], ["·", "·", "Yesterday", "·", "·", "Today", "New", "·"]);
 });
 
 test("a history that cannot be resumed is replaced, under a heading", () => {

@@ -135,7 +135,7 @@ test("the session uses the server's spelling of the name", () => {
 
 const changes = {
   "messages of an event": [event(2), "general messages"],
-  "messages of a read marker": [{ type: "read", room: "general", username: "bob", seq: 1 }, "general messages"],
+  "reads of a read marker": [{ type: "read", room: "general", username: "bob", seq: 1 }, "general reads"],
   "people of presence": [{ type: "presence", room: "general", online: [], offline: ["bob"] }, "general people"],
   "typing of a typist": [{ type: "typing", room: "general", username: "bob", isTyping: true }, "general typing"],
 };

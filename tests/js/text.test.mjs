@@ -9,7 +9,7 @@ const { nameKey } = await import("../../static/js/client/names.js");
 const { OwnTyping } = await import("../../static/js/client/typing.js");
 const { hueClass } = await import("../../static/js/names.js");
 const { shortCount } = await import("../../static/js/roomstate.js");
-const { shortLabel } = await import("../../static/js/times.js");
+const { dayLabel, untilMidnight } = await import("../../static/js/times.js");
 const { typingLine } = await import("../../static/js/typing.js");
 
 for (const [one, other] of [["Ann", "ann"], [" ann  lee ", "Ann\u00a0Lee"], ["\uff21nn", "ann"]]) {
@@ -23,10 +23,11 @@ for (const other of ["anna", "a nn"]) {
   test(`“ann” and “${other}” are two users`, () => assert.notEqual(nameKey("ann"), nameKey(other)));
 }
 
-test("the time of another day shows its date", () => {
-  const now = new Date(2026, 10, 24, 12, 0);
-  assert.equal(shortLabel(new Date(2026, 10, 24, 9, 5), now), "09:05");
-  assert.equal(shortLabel(new Date(2026, 10, 23, 9, 5), now), "23 Nov, 09:05");
+test("a day of this year has no year, and a new day begins at midnight", () => {
+  const now = new Date(2026, 10, 24, 23, 59, 30);
+  assert.equal(untilMidnight(now), 30_000);
+  assert.doesNotMatch(dayLabel(new Date(2026, 10, 2), now), /2026/);
+  assert.match(dayLabel(new Date(2024, 10, 2), now), /2024/);
 });
 
 test("text is counted in code points", () => {
@@ -38,10 +39,11 @@ test("a badge has three characters at most", () => {
   assert.deepEqual([1, 99, 100].map((count) => shortCount(count)), ["1", "99", "99+"]);
 });
 
-test("one typist is named, several are counted", () => {
+test("up to two typists are named, more are counted", () => {
   assert.equal(typingLine([]), "");
-  assert.equal(typingLine(["ann"]), "ann is typing…");
-  assert.equal(typingLine(["ann", "bob"]), "2 people are typing…");
+  assert.equal(typingLine(["ann"]), "\u2068ann\u2069 is typing…");
+  assert.equal(typingLine(["ann", "b\u202eob"]), "\u2068ann\u2069 and \u2068b\ufffdob\u2069 are typing…");
+  assert.equal(typingLine(["ann", "bob", "cat"]), "3 people are typing…");
 });
 
 function typing() {

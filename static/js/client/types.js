@@ -1,7 +1,7 @@
 /** What a session takes, and what it reports. This file holds types only. */
 
 /**
- * @typedef {"messages" | "people" | "typing"} Part A part of a room's view.
+ * @typedef {"messages" | "reads" | "people" | "typing"} Part A part of a room's view.
  *
  * @typedef {object} User
  * @property {string} name

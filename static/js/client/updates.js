@@ -34,7 +34,7 @@ export class Updates {
     deleted: (event, room) => this.#add(event, room),
     presence: (message, room) => this.change(room, "people", (joined) => joined.applyPresence(message)),
     typing: (message, room) => this.change(room, "typing", (joined) => joined.setTyping(message)),
-    read: (message, room) => this.change(room, "messages", (joined) => joined.setRead(message)),
+    read: (message, room) => this.change(room, "reads", (joined) => joined.setRead(message)),
     heartbeat: ({ heads = {} }) => this.#compare(heads),
   };
 

@@ -4,7 +4,7 @@ import { beforeEach } from "node:test";
 import { newest } from "./browser.mjs";
 
 const { Session } = await import("../../../static/js/client/session.js");
-const { linesOf } = await import("../../../static/js/lines.js");
+const { linesOf, readersOf } = await import("../../../static/js/lines.js");
 
 const isSelf = (name) => name === "ann";
 
@@ -103,8 +103,13 @@ export function reject(code, message, more = {}) {
   newest().receive({ type: "error", code, message, ref: lastRequest().ref, room: "general", ...more });
 }
 
-export const lines = (session, newFrom = 0) =>
-  linesOf(session.rooms.get("general"), session.requests, { name: "ann", isSelf, mayEdit: (entry) => session.mayEdit(entry), newFrom });
+export const lines = (session, newFrom = 0, now = new Date(0)) => {
+  const reader = { name: "ann", isSelf, mayEdit: (entry) => session.mayEdit(entry), newFrom, now };
+  return linesOf(session.rooms.get("general"), session.requests, reader);
+};
+
+/** Where others have read to, by key of the message. */
+export const readers = (session) => readersOf(session.rooms.get("general"), lines(session));
 
 /** The messages on the page. */
 export const messages = (session) => lines(session).filter(({ kind }) => kind === "message");

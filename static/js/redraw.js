@@ -1,0 +1,44 @@
+/** Collects changes, so that the page redraws at most once a frame. */
+
+/** A hidden page draws no frames, but its title counts unread messages. */
+const HIDDEN_MS = 250;
+
+/** The changed parts of rooms. */
+export class Redraw {
+  #show;
+  /** @type {Map<import("./client/room.js").Room, Set<import("./client/types.js").Part>>} */
+  #changed = new Map();
+  #isDue = false;
+
+  /**
+   * @param {(changed: Map<import("./client/room.js").Room, Set<import("./client/types.js").Part>>) => void} show
+   */
+  constructor(show) {
+    this.#show = show;
+  }
+
+  /**
+   * Show a change with the next frame.
+   *
+   * @param {import("./client/room.js").Room} room
+   * @param {import("./client/types.js").Part} part
+   */
+  add(room, part) {
+    const parts = this.#changed.get(room);
+    if (parts === undefined) this.#changed.set(room, new Set([part]));
+    else parts.add(part);
+    if (this.#isDue) return;
+    this.#isDue = true;
+    if (document.hidden) setTimeout(() => this.flush(), HIDDEN_MS);
+    else requestAnimationFrame(() => this.flush());
+  }
+
+  /** Show all changes now. */
+  flush() {
+    this.#isDue = false;
+    if (this.#changed.size === 0) return;
+    const changed = this.#changed;
+    this.#changed = new Map();
+    this.#show(changed);
+  }
+}
