@@ -17,6 +17,8 @@ import { JoinForm } from "./join.js";
 import { mayLeave, warnOfUnsent } from "./leaving.js";
 import { followNewLinks, forgetLogin, keepLogin, takeLogin } from "./login.js";
 import { fillTexts, language, t } from "./messages.js";
+import { Notifications } from "./notifications.js";
+import { NotifyDialog } from "./notifydialog.js";
 import { Places } from "./places.js";
 import { Preferences } from "./preferences.js";
 import { RoomList } from "./roomlist.js";
@@ -28,6 +30,7 @@ import { followSkips } from "./skip.js";
 import { SentIds } from "./sentids.js";
 import { Status } from "./status.js";
 import * as storage from "./storage.js";
+import { Switcher } from "./switcher.js";
 import { showUnread } from "./unread.js";
 import { Redraw } from "./redraw.js";
 import { fitAboveKeyboard } from "./viewport.js";
@@ -52,6 +55,8 @@ const sessions = new CurrentSession();
 let drafts = null;
 /** @type {Preferences | null} */
 let preferences = null;
+/** @type {Notifications | null} */
+let notifications = null;
 let current = "";
 /** @param {string} name */
 const isSelf = (name) => sessions.session?.isSelf(name) ?? false;
@@ -69,7 +74,16 @@ const view = new RoomView(isSelf, countUnread);
 const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);
 const roomList = new RoomList(find("#rooms", HTMLElement), {
   onOpen: openRoom,
-  optionsOf: (room, mayLeave) => (preferences === null ? [] : roomOptions(room, preferences, mayLeave ? askToLeave : null)),
+  optionsOf: (room, isOneOfMany) => {
+    if (preferences === null || notifications === null) return [];
+    return roomOptions(room, preferences, notifications, isOneOfMany ? askToLeave : null);
+  },
+});
+
+new NotifyDialog(() => notifications);
+new Switcher({
+  rooms: () => (sessions.session === null ? null : { rooms: [...sessions.session.rooms.keys()], past: preferences?.past ?? [] }),
+  onOpen: openRoom,
 });
 
 find("#leave", HTMLButtonElement).addEventListener("click", async () => {
@@ -108,6 +122,7 @@ function join(name) {
   const user = { name, device: storage.deviceSecret(), token: login?.token ?? "", rooms, unsent, sent };
   drafts = new Drafts(name, reviewUnsent);
   preferences = new Preferences(name, countUnread);
+  notifications = new Notifications(name, openRoom);
   const session = sessions.start(url, user, {
     onState: changeState,
     onRoom: (room, part) => updates.add(room, part),
@@ -215,6 +230,7 @@ function countUnread() {
   if (session === null || preferences === null) return;
   const { name: ownName, rooms } = session;
   const wishes = preferences;
+  for (const room of rooms.values()) notifications?.look(room, wishes.of(room.name), ownName);
   const states = [...rooms.values()].map((room) => stateOf(room, wishes.of(room.name), ownName));
   roomList.show(states, current);
   showUnread(states, current);
@@ -254,6 +270,8 @@ function leaveChat(why) {
   drafts?.flush();
   drafts = null;
   preferences = null;
+  notifications?.closeAll();
+  notifications = null;
   storage.storeTab(null);
   // A modal dialog on a hidden page would make the join form inert.
   for (const dialog of chatPage.querySelectorAll("dialog")) dialog.close();

@@ -253,7 +253,7 @@ const TEXTS = {
   "rooms.close": ["Close the list of rooms", "Liste der Räume schließen"],
   "rooms.field": ["Name of a room", "Name eines Raums"],
   "rooms.placeholder": ["Join a room", "Raum beitreten"],
-  "rooms.join": ["Join", "Beitreten"],
+  "rooms.join": ["Join", "Los"],
   "rooms.filter": ["Filter rooms", "Räume filtern"],
   "rooms.no-match": ["No room matches.", "Kein Raum passt."],
   "rooms.offered": ["Enter joins “{room}”.", "Eingabe führt in „{room}“."],
@@ -288,6 +288,31 @@ const TEXTS = {
   "people.more": ["and {count} more", "und {count} weitere"],
 
   // --- notifications ----------------------------------------------------------------------------------
+  "notify.button": ["Notifications", "Benachrichtigungen"],
+  "notify.on": ["Notify me in this browser", "In diesem Browser benachrichtigen"],
+  "notify.text": ["Show the text of messages", "Text der Nachrichten zeigen"],
+  "notify.sound": ["Play a sound", "Einen Ton abspielen"],
+  "notify.hint": [
+    "Only while this tab is out of view. The menu of each room chooses of what.",
+    "Nur während dieser Tab nicht zu sehen ist. Das Menü jedes Raums wählt, worüber.",
+  ],
+  "notify.denied": [
+    "The browser blocks notifications of this page. Allow them in the settings of the page.",
+    "Der Browser blockiert Benachrichtigungen dieser Seite. Erlaube sie in den Einstellungen der Seite.",
+  ],
+  "notify.missing": ["This browser offers no notifications here.", "Dieser Browser bietet hier keine Benachrichtigungen."],
+  "notify.title": ["{author} in {room}", "{author} in {room}"],
+  "notify.level": ["Notify me of", "Benachrichtigen bei"],
+  "notify.all": ["All messages", "Allen Nachrichten"],
+  "notify.mentions": ["Mentions of me", "Erwähnungen von mir"],
+  "notify.none": ["Nothing", "Nichts"],
+
+  // --- the quick switcher -----------------------------------------------------------------------------
+  "switcher.title": ["Go to a room", "Zu einem Raum gehen"],
+  "switcher.field": ["Name of the room to open", "Name des Raums, der geöffnet wird"],
+  "switcher.past": ["join again", "wieder beitreten"],
+  "switcher.new": ["new room", "neuer Raum"],
+  "switcher.none": ["No room matches.", "Kein Raum passt."],
 
   // --- the echo page ----------------------------------------------------------------------------------
   "echo.page": ["Echo test · trio chat", "Echotest · trio chat"],
