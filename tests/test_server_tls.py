@@ -11,10 +11,7 @@ from structlog.testing import capture_logs
 from tests.support.certificates import CertificateFiles, certificate_files
 from tests.support.local_server import ECHO_HEAD, LocalServer, local_server, until
 from tests.websocket.wire import HEAD, Client, text
-from trio_chat import server
-from trio_chat.errors import StartError
 from trio_chat.fair_queue import FairQueue
-from trio_chat.settings import Settings
 
 
 @pytest.fixture
@@ -74,14 +71,6 @@ async def test_handshakes_and_requests_take_turns_by_address(
         assert {address for _, address in taken} == {"127.0.0.1"}
 
 
-async def test_an_unusable_certificate_refuses_the_start(
-    tls: dict[str, str], files: CertificateFiles
-) -> None:
-    files.key.unlink()
-    with pytest.raises(StartError, match="cannot read "):
-        await server.serve(Settings(port=0, store="memory:", **tls))  # type: ignore[arg-type]
-
-
 async def reloaded(home: LocalServer, old: bytes) -> bytes:
     """Connect until the server has another certificate, and return it."""
     while True:
@@ -103,18 +92,6 @@ async def test_sighup_affects_only_new_connections(
         bob = await home.join("bob")
         await bob.send(text("hello"))
         assert (await until(ann, "message"))["message"] == "hello"
-
-
-async def test_without_tls_sighup_only_logs_a_line() -> None:
-    with capture_logs() as lines:
-        async with local_server() as home:
-            ann = await home.join("ann")
-            signal.raise_signal(signal.SIGHUP)
-            await ann.send(text("hello"))
-            assert (await until(ann, "message"))["message"] == "hello"
-            while not any(line["event"].startswith("no certificate to reload") for line in lines):
-                await trio.lowlevel.checkpoint()
-    assert not home.failure
 
 
 async def test_a_client_without_tls_is_no_server_failure(tls: dict[str, str]) -> None:

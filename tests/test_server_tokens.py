@@ -10,16 +10,8 @@ from websockets.frames import Opcode
 from tests.support.local_server import ECHO_HEAD, local_server, until
 from tests.support.tokens import SECRET, for_user
 from tests.websocket.wire import HEAD, text
-from trio_chat import server
-from trio_chat.errors import StartError
-from trio_chat.settings import Settings
 
 _HOST = b"Host: chat.test"
-
-
-async def test_an_invalid_key_prevents_the_start() -> None:
-    with pytest.raises(StartError, match="--auth token needs a key"):
-        await server.serve(Settings(auth="token", port=0, store="memory:"))
 
 
 def _in_query(head: bytes, credential: bytes) -> bytes:

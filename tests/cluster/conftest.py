@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from tests.cluster.nodes import Pair
+from tests.cluster.nodes import Cluster, Pair
 from tests.support.clocks import pytest_itemcollected  # noqa: F401
 
 
@@ -12,3 +12,18 @@ async def pair(nursery: trio.Nursery) -> Pair:
     pair = Pair()
     await pair.start(nursery)
     return pair
+
+
+@pytest.fixture
+async def cluster(nursery: trio.Nursery) -> Cluster:
+    """Two nodes that have met."""
+    cluster = Cluster(nursery)
+    await cluster.meet()
+    return cluster
+
+
+@pytest.fixture
+async def three(nursery: trio.Nursery) -> Cluster:
+    cluster = Cluster(nursery, 3)
+    await cluster.meet()
+    return cluster

@@ -28,9 +28,7 @@ async def test_a_start_waits_a_bounded_time_for_the_backplane() -> None:
     assert await seconds_of_start(Scene(backplane=Published())) == START_SECONDS
 
 
-async def test_a_start_waits_for_the_users_of_other_nodes(nursery: trio.Nursery) -> None:
-    cluster = Cluster(nursery)
-    await cluster.meet()
+async def test_a_start_waits_for_the_users_of_other_nodes(cluster: Cluster) -> None:
     await cluster.join(0, "ann")
     new = cluster.add()
     await new.connect()
@@ -44,9 +42,9 @@ async def test_a_start_waits_for_the_users_of_other_nodes(nursery: trio.Nursery)
     assert await cluster.stored() == ["ann has joined the chat"]
 
 
-async def test_a_start_waits_for_a_snapshot_that_is_delayed(nursery: trio.Nursery) -> None:
-    cluster = Cluster(nursery)
-    await cluster.meet()
+async def test_a_start_waits_for_a_snapshot_that_is_delayed(
+    cluster: Cluster, nursery: trio.Nursery
+) -> None:
     await cluster.join(0, "ann")
     new = cluster.add()
     await new.connect()

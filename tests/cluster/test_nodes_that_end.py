@@ -22,10 +22,8 @@ V2 = Encoding.VERSION_2
 
 
 @pytest.fixture
-async def cluster(nursery: trio.Nursery) -> Cluster:
-    cluster = Cluster(nursery, 3)
-    await cluster.meet()
-    return cluster
+def cluster(three: Cluster) -> Cluster:
+    return three
 
 
 async def test_users_of_a_dead_node_leave_within_45_seconds_once(cluster: Cluster) -> None:

@@ -15,20 +15,6 @@ from trio_chat.protocol.names import prepare_name
 PLAIN, V2 = Encoding.PLAIN, Encoding.VERSION_2
 
 
-@pytest.fixture
-async def cluster(nursery: trio.Nursery) -> Cluster:
-    cluster = Cluster(nursery)
-    await cluster.meet()
-    return cluster
-
-
-@pytest.fixture
-async def three(nursery: trio.Nursery) -> Cluster:
-    cluster = Cluster(nursery, 3)
-    await cluster.meet()
-    return cluster
-
-
 async def test_a_join_is_on_every_list_and_stored_once(three: Cluster) -> None:
     ann = await three.join(0, "Ann")
     eve = await three.join(1, "eve")

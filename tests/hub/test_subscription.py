@@ -68,13 +68,6 @@ async def test_backlog_keeps_the_presence_of_a_second_connection(scene: Scene) -
     assert again.got == ["history", "[ann] 1"]
 
 
-async def test_a_pending_member_can_send(scene: Scene, ann: Recorder) -> None:
-    bob = await pending(scene)
-    ann.forget()
-    await scene.ask(say(bob, "hi"))
-    assert ann.got == ["3 bob: hi"]
-
-
 async def test_a_member_that_left_while_pending_receives_nothing(
     scene: Scene, ann: Recorder
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hub.scene import Recorder, Scene, join, leave, say, stops, types
+from tests.hub.scene import Recorder, Scene, join, leave, stops, types
 from trio_chat.hub.ephemeral import TYPING_SECONDS, Throttle, Typing
 from trio_chat.hub.users import LARGE_TYPING_SECONDS
 
@@ -90,21 +90,6 @@ async def test_all_members_receive_changes_of_typing(
     for request in (types(ann), types(ann), stops(ann), stops(ann)):
         await scene.ask(request)
     assert ann.got == bob.got == ["ann types", "ann stops"]
-
-
-async def test_typing_ends_after_six_seconds(scene: Scene, ann: Recorder, bob: Recorder) -> None:
-    await scene.ask(types(ann))
-    await scene.tick_after(5.99)
-    assert bob.got == ["ann types"]
-    await scene.tick_after(0.01)
-    assert bob.got == ["ann types", "ann stops"]
-
-
-async def test_a_message_ends_the_typing_of_its_author(
-    scene: Scene, ann: Recorder, bob: Recorder
-) -> None:
-    await scene.ask(types(ann), types(bob), say(ann, "hi"))
-    assert bob.got == ["ann types", "bob types", "3 ann: hi", "ann stops"]
 
 
 async def test_typing_ends_when_the_last_connection_leaves(

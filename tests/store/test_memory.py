@@ -4,25 +4,18 @@ import gc
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 
-from trio_chat.protocol.events import Author, Draft, Kind
-from trio_chat.store.base import Repeated, Stored
+from tests.contracts.drafts import ANN, append, delete, draft, everything
+from trio_chat.protocol.events import Draft
+from trio_chat.store.base import Repeated
 from trio_chat.store.memory import EVENTS_PER_ROOM, MemoryStore
-
-ANN = Author("ann", "d-ann")
-
-
-async def append(store: MemoryStore, batch: list[Draft]) -> list[int]:
-    commit = await store.append(batch)
-    return [outcome.event.seq for outcome in commit.outcomes if isinstance(outcome, Stored)]
 
 
 def drafts(count: int, room: str = "general") -> list[Draft]:
-    return [Draft(f"{room}-{number}", room, "ann", "hi", 0) for number in range(count)]
+    return [draft(f"{number}", room) for number in range(count)]
 
 
 async def seqs(store: MemoryStore, room: str = "general") -> list[int]:
-    page = await store.read_before(room, 1 << 62, 1 << 62)
-    return [event.seq for event in page.events]
+    return [event.seq for event in await everything(store, room)]
 
 
 async def test_a_room_keeps_its_newest_events_and_their_numbers() -> None:
@@ -33,7 +26,7 @@ async def test_a_room_keeps_its_newest_events_and_their_numbers() -> None:
     assert not (await store.read_before("general", 1 << 62, 3)).more
     assert (await store.read_before("general", 3, 3)).events == ()
     assert (await store.positions(["general"]))["general"].head == 5
-    assert await append(store, drafts(1)) == [6]
+    assert [event.seq for event in await append(store, drafts(1))] == [6]
 
 
 async def test_the_default_limit_is_a_thousand_events_per_room() -> None:
@@ -55,11 +48,10 @@ def reachable(origin: object) -> Iterator[object]:
 
 async def test_a_deleted_text_is_nowhere_in_memory() -> None:
     store = MemoryStore()
-    message = Draft("1", "general", "ann", "a secret", 0, author=ANN, ref="r")
-    deletion = Draft("2", "general", "ann", "", 0, Kind.DELETED, "1", ANN, "s")
+    message = draft("a secret", author=ANN, ref="r", id="1")
     await store.append([message])
     assert "a secret" in reachable(store)
-    await store.append([deletion])
+    await store.append([delete("1", ref="s")])
     assert "a secret" not in reachable(store)
     assert (await store.append([message])).outcomes == [Repeated("1", 1)]
 
@@ -70,4 +62,4 @@ async def test_a_forgotten_room_starts_at_one_again() -> None:
     await store.forget("general")
     assert (await store.positions(["general"]))["general"].head == 0
     assert await seqs(store) == []
-    assert await append(store, drafts(1)) == [1]
+    assert [event.seq for event in await append(store, drafts(1))] == [1]
