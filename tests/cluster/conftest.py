@@ -4,6 +4,7 @@ import pytest
 import trio
 
 from tests.cluster.nodes import Cluster, Pair
+from tests.cluster.observer import Observer
 from tests.support.clocks import pytest_itemcollected  # noqa: F401
 
 
@@ -27,3 +28,8 @@ async def three(nursery: trio.Nursery) -> Cluster:
     cluster = Cluster(nursery, 3)
     await cluster.meet()
     return cluster
+
+
+@pytest.fixture
+def one() -> Observer:
+    return Observer()

@@ -25,11 +25,6 @@ from trio_chat.protocol.events import Event, Kind
 EVENTS = EventsStored((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
 
 
-@pytest.fixture
-def one() -> Observer:
-    return Observer()
-
-
 def test_connections_are_published_at_once_and_in_snapshots(one: Observer) -> None:
     one.peers.count("ann", "192.0.2.1", 1)
     one.peers.count("bob", "", 1)

@@ -1,6 +1,5 @@
 """The state of other nodes, and the envelopes that this one publishes, as time passes."""
 
-import pytest
 from structlog.testing import capture_logs
 
 from tests.cluster.observer import ANN, ANN_LEFT, BOB, Observer, many_users, snapshot
@@ -19,11 +18,6 @@ from trio_chat.protocol.messages import HasRead
 
 TYPED = Typed("general", "ann", "Ann", is_typing=True)
 EVENTS = EventsStored((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
-
-
-@pytest.fixture
-def one() -> Observer:
-    return Observer()
 
 
 def test_only_the_events_of_a_repeated_envelope_are_applied(one: Observer) -> None:

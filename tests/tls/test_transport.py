@@ -119,6 +119,14 @@ async def test_both_tls_versions_work_without_compression_and_select_http_1_1(
         assert client.selected_alpn_protocol() == "http/1.1"
 
 
+async def test_bytes_that_are_not_tls_break_the_stream() -> None:
+    async with ends(are_ready=False) as (client, server):
+        await client.transport_stream.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        with pytest.raises(trio.BrokenResourceError):
+            await server.receive_some()
+        await trio.aclose_forcefully(server)
+
+
 async def test_the_handshake_waits_for_a_client_that_reads_nothing() -> None:
     async with by_hand(are_ready=False) as (peer, server):
         peer.shake_hands()  # sends the first message

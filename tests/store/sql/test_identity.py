@@ -88,22 +88,8 @@ async def test_a_waiting_batch_is_not_committed_to_another_history(store: SqlSto
     assert [event.message for event in await everything(store)] == ["a"]
 
 
-async def test_a_check_finds_another_history_once(
-    store: SqlStore, url: str, changes: Changes
-) -> None:
-    await append(store, [draft("a")])
-    copy = copy_of(url)
-    await append(store, [draft("b")])
-    await store.check()
-    assert not changes
-    put_back(url, copy)
-    await store.check()
-    await store.check()
-    assert len(changes) == 1
-
-
 @pytest.mark.parametrize("is_read", [False, True])
-async def test_a_check_looks_for_events_of_other_nodes(
+async def test_a_check_finds_another_history_once_by_events_of_other_nodes(
     store: SqlStore, url: str, changes: Changes, *, is_read: bool
 ) -> None:
     if not is_read:
@@ -115,8 +101,10 @@ async def test_a_check_looks_for_events_of_other_nodes(
         await store.read_before("general", 9, 9)
     else:
         await store.check()
+    assert not changes
     put_back(url, copy)
-    await store.check()
+    for _ in range(2):
+        await store.check()
     assert len(changes) == 1
 
 

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from sqlalchemy import event
 from trio.testing import wait_all_tasks_blocked
 
 from tests.contracts.drafts import append, draft, everything
+from tests.store.sql.gate import Gate
 from tests.store.sql.tables import complaint
 from tests.support.postgres import Cluster
 from trio_chat.store.base import Commit
@@ -50,17 +50,15 @@ def another_process(url: str) -> Iterator[int]:
 async def test_closing_waits_for_a_cancelled_commit(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, may_end = threading.Event(), threading.Event()
-    commit = batch.commit
+    gate, commit = Gate(), batch.commit
 
     def slow(*args: Any) -> Commit:  # noqa: ANN401 - passed on
-        begun.set()
-        assert may_end.wait(10)
+        gate()
         return commit(*args)
 
     async def let_it_end() -> None:
         await wait_all_tasks_blocked(0.1)
-        may_end.set()
+        gate.is_open.set()
 
     monkeypatch.setattr(batch, "commit", slow)
     closed: list[object] = []
@@ -69,7 +67,7 @@ async def test_closing_waits_for_a_cancelled_commit(
             event.listen(store._writer, "close", lambda connection, _: closed.append(connection))
             async with trio.open_nursery() as calls:
                 calls.start_soon(store.append, [draft("a")])
-                await trio.to_thread.run_sync(begun.wait)
+                await gate.has_begun()
                 calls.cancel_scope.cancel()
             nursery.start_soon(let_it_end)
         assert len(closed) == 1
