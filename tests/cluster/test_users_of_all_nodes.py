@@ -221,17 +221,6 @@ async def test_nodes_agree_on_a_new_session_after_an_early_leave(three: Cluster)
     assert await three.stored() == ["ann has joined the chat", "ann has left the chat"] * 3
 
 
-async def test_a_notice_of_a_closed_room_is_stored(three: Cluster) -> None:
-    first = await three.join(0, "ann", room="dev")
-    second = await three.join(1, "ann", room="dev")
-    await three[0].ask(leave(first))
-    await three[1].ask(leave(second))
-    await three.settle()
-    del three.nodes[:2]
-    await three.wait(DOUBT_SECONDS)
-    assert (await three.stored("dev"))[-1] == "ann has left the chat"
-
-
 async def test_users_of_all_nodes_make_a_room_large(nursery: trio.Nursery) -> None:
     cluster = Cluster(nursery, large_room_size=2)
     await cluster.meet()

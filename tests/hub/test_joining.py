@@ -66,13 +66,6 @@ async def test_connections_that_have_not_joined_share_a_spelling(scene: Scene) -
     assert len(scene.hub.names) == 0
 
 
-async def test_messages_stay_in_their_room(scene: Scene, ann: Recorder) -> None:
-    bob = await scene.join("bob", room="dev")
-    forget(ann, bob)
-    await scene.ask(say(ann, "hi"), say(bob, "ho", "dev"))
-    assert (ann.got, bob.got) == (["2 Ann: hi"], ["2 bob: ho"])
-
-
 async def test_an_ended_connection_leaves_every_room(scene: Scene, ann: Recorder) -> None:
     bob = await scene.join("bob", room="dev")
     await scene.ask(join(ann, "ann", "dev"))
