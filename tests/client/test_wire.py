@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from tests.protocol.test_encode import MESSAGES
 from trio_chat.client.errors import WireError
 from trio_chat.client.events import Deleted, Edited, Message, Notice, PresenceChanged, Read, Typing
 from trio_chat.client.wire import HistoryMessage, JoinedMessage, parse, write
@@ -11,21 +12,14 @@ from trio_chat.protocol.messages import (
     Ack,
     ErrorAnswer,
     Heartbeat,
-    Limits,
     Reconnect,
     TokenEnds,
     Welcome,
 )
 
 LOGGED = {"id": "a1", "seq": 3, "room": "dev", "time": "12:00:00", "ts": 7}
-LIMITS = {
-    "frameBytes": 1,
-    "messageChars": 2,
-    "ratePerSecond": 3.5,
-    "burst": 4,
-    "rooms": 5,
-    "resume": 6,
-}
+SHARED = (Welcome, Ack, ErrorAnswer, Heartbeat, TokenEnds, Reconnect)
+"""The messages that the client parses into the classes of the server."""
 TEXT = {"username": "ann", "message": "hi", **LOGGED}
 JOINED = {
     "type": "joined",
@@ -87,22 +81,7 @@ HISTORY = (Notice("a1", 3, "dev", "hello", 7),)
             Typing("dev", "ann", is_typing=True),
         ),
         ({"type": "read", "room": "dev", "username": "ann", "seq": 3}, Read("dev", "ann", 3)),
-        (
-            {"type": "welcome", "v": 2, "username": "ann", "device": "d", "limits": LIMITS},
-            Welcome(2, "ann", "d", Limits(1, 2, 3.5, 4, 5, 6)),
-        ),
-        ({"type": "ack", "ref": "r"}, Ack("r")),
-        (
-            {"type": "ack", "ref": "r", "room": "dev", "id": "a1", "seq": 3, "dup": True},
-            Ack("r", "dev", "a1", 3, is_repeat=True),
-        ),
-        (
-            {"type": "error", "code": "rate_limited", "message": "no", "retryAfterMs": 5},
-            ErrorAnswer("rate_limited", "no", 5),
-        ),
-        ({"type": "heartbeat", "time": 9, "heads": {"dev": 3}}, Heartbeat(9, {"dev": 3})),
-        ({"type": "auth", "expiresInMs": 30000}, TokenEnds(30000)),
-        ({"type": "reconnect", "afterMs": 500}, Reconnect(500)),
+        *((wire, message) for message, wire in MESSAGES if isinstance(message, SHARED)),
     ],
     ids=lambda value: value["type"] if isinstance(value, dict) else "",
 )

@@ -21,7 +21,7 @@ from tests.websocket.talk import (
     seqs,
 )
 from trio_chat.errors import store_unavailable
-from trio_chat.hub.requests import Join, Request
+from trio_chat.hub.requests import Join
 from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
@@ -81,7 +81,7 @@ async def test_client_that_leaves_does_not_join_again(autojump_clock: MockClock)
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
         store._rooms[ROOM].epoch = "e2"
-        pending = Pending(_join(talk.take_request()), cut=2)
+        pending = Pending(talk.take_join(), cut=2)
         talk.conversation.admit(pending)
         await talk.say(command("leave", room=ROOM))
         talk.take_request()
@@ -90,23 +90,18 @@ async def test_client_that_leaves_does_not_join_again(autojump_clock: MockClock)
         assert not talk.requests_left()
 
 
-def _join(request: Request) -> Join:
-    assert isinstance(request, Join)
-    return request
-
-
 async def test_client_does_not_repeat_a_join_that_the_hub_discarded() -> None:
     store = await filled(2)
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
         store._rooms[ROOM].epoch = "e2"
-        pending = Pending(_join(talk.take_request()), cut=2, is_pending=False, is_over=True)
+        pending = Pending(talk.take_join(), cut=2, is_pending=False, is_over=True)
         talk.conversation.admit(pending)
         await talk.run_jobs()
         assert not talk.requests_left()
     with Stage(store=LostStore()).talk() as talk:
         await talk.say(hello())
-        talk.conversation.admit(evolve(pending, join=_join(talk.take_request())))
+        talk.conversation.admit(evolve(pending, join=talk.take_join()))
         await talk.run_jobs()
         assert not talk.requests_left()
         assert [frame["type"] for frame in talk.sent()] == ["welcome"]
@@ -123,7 +118,7 @@ async def test_client_admitted_again_receives_the_new_history_once(
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
         store._rooms[ROOM].epoch = "e2"
-        first = Pending(_join(talk.take_request()), cut=2)
+        first = Pending(talk.take_join(), cut=2)
         talk.conversation.admit(first)
 
         def admit_again() -> None:

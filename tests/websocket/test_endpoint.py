@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from operator import itemgetter
 from typing import Any
@@ -33,7 +33,7 @@ from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.settings import Settings
 from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket.chat import Chat
-from trio_chat.websocket.endpoint import ECHO_PATH, CutDetector, Endpoint
+from trio_chat.websocket.endpoint import CUTS, ECHO_PATH, CutDetector, Endpoint
 from trio_chat.websocket.transport import SocketTransport
 
 ECHO = upgrade(path=ECHO_PATH)
@@ -109,7 +109,8 @@ def refusal_of(answer: Refusal | None) -> tuple[int, str, dict[bytes, bytes]]:
 
 
 async def test_connections_beyond_the_maximum_receive_503() -> None:
-    async with gate(max_connections=2, upgrade_rate=0) as scene:
+    # The refusal costs no token of the rate.
+    async with gate(max_connections=2, upgrade_rate=0.001, upgrade_burst=2) as scene:
         first, _ = await scene.connect(ECHO)
         assert scene.admit(upgrade()) is None
         await scene.connect(upgrade())
@@ -124,18 +125,9 @@ async def test_connections_beyond_the_maximum_receive_503() -> None:
         assert scene.admit(upgrade()) is None
 
 
-async def test_503_costs_no_token_of_the_rate() -> None:
-    async with gate(max_connections=1, upgrade_rate=0.001, upgrade_burst=1) as scene:
-        client, _ = await scene.connect(ECHO)
-        assert refusal_of(scene.admit(upgrade()))[0] == 503
-        await client.close()
-        await wait_gone(scene)
-        assert scene.admit(upgrade()) is None
-
-
-async def test_draining_endpoint_refuses_upgrades() -> None:
+async def test_drained_endpoint_refuses_upgrades() -> None:
     async with gate() as scene:
-        scene.endpoint.is_draining = True
+        await scene.endpoint.drain()
         status, code, headers = refusal_of(scene.admit(upgrade()))
         assert (status, code) == (503, "unavailable")
         assert b"Retry-After" in headers
@@ -250,12 +242,6 @@ async def test_failed_connection_is_removed(monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
-async def test_draining_an_empty_endpoint_returns_at_once() -> None:
-    async with gate() as scene:
-        await scene.endpoint.drain()
-        assert scene.endpoint.is_draining
-
-
 async def test_drain_closes_all_connections_and_waits() -> None:
     async with gate() as scene:
         clients = [(await scene.connect(request))[0] for request in (ECHO, upgrade(), upgrade())]
@@ -329,3 +315,38 @@ async def test_upgrades_beyond_the_rate_of_a_subscriber_receive_429(
         assert admit("2001:db8:1:2::3") is None
         assert refusal_of(admit("2001:db8:1:2::1"))[0] == 429
         assert autojump_clock.current_time() == 2
+
+
+def reported(ages: Iterable[float], *, every: float = 7.0, ping: float = 30.0) -> list[float]:
+    """Return the reports of a detector after cuts at these ages."""
+    detector = CutDetector(ping)
+    reports = [detector.cut(age, at * every) for at, age in enumerate(ages)]
+    return [age for age in reports if age is not None]
+
+
+def test_cuts_at_one_age_are_reported_once() -> None:
+    assert reported([20.0, 20.1] * CUTS) == [20.0]
+
+
+def test_one_cut_less_is_not_reported() -> None:
+    assert reported([20.0] * (CUTS - 1)) == []
+
+
+def test_cuts_before_it_do_not_hide_it() -> None:
+    assert reported([3.0, 300.0, *[20.0] * CUTS]) == [20.0]
+
+
+@pytest.mark.parametrize(
+    "ages",
+    [
+        pytest.param([20.0 + 0.2 * n for n in range(3 * CUTS)], id="different ages"),
+        pytest.param([61.0] * 3 * CUTS, id="older than two pings"),
+        pytest.param([0.1] * 3 * CUTS, id="closed at once"),
+    ],
+)
+def test_other_cuts_are_not_reported(ages: list[float]) -> None:
+    assert reported(ages) == []
+
+
+def test_many_cuts_at_one_moment_are_one_event() -> None:
+    assert reported([20.0] * 3 * CUTS, every=0.01) == []

@@ -177,14 +177,6 @@ async def test_gap_is_read_after_an_outage(
         assert seqs(talk.sent()) == [2, 3]
 
 
-async def test_version_2_joins_again_over_a_damaged_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    store = await filled(0)
-    monkeypatch.setattr(store, "read_after", damaged)
-    with Stage(store=store).talk() as talk:
-        await let_in(talk, Gap(1, 3))
-        assert isinstance(talk.take_request(), Join)
-
-
 async def test_client_that_left_does_not_join_again_over_a_damaged_gap(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -224,10 +216,15 @@ async def test_plain_client_joins_without_a_damaged_history(
         assert len(pending.activated) == 1
 
 
+@pytest.mark.parametrize("is_damaged", [True, False])
 @pytest.mark.parametrize("first", [hello(), "ann"])
-async def test_version_2_joins_again_over_an_evicted_gap(first: str) -> None:
+async def test_version_2_joins_again_over_a_damaged_or_evicted_gap(
+    first: str, monkeypatch: pytest.MonkeyPatch, *, is_damaged: bool
+) -> None:
     store = MemoryStore(lambda: "e1", events_per_room=3)
     await store.append(drafts(*range(9)))
+    if is_damaged:
+        monkeypatch.setattr(store, "read_after", damaged)
     with Stage(store=store).talk() as talk:
         pending = await let_in(talk, Gap(1, 8), first=first)
         assert seqs(talk.sent()) == []
