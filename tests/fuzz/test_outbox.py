@@ -47,8 +47,6 @@ class Model:
     Attributes:
         counter: Counts these bytes, and those that the outbox has begun to send.
         frames: All frames that the outbox accepted and did not discard, in order.
-        dropped: Whether the outbox has dropped the client.
-        sealed: Whether the outbox ignores offers.
     """
 
     counter: Tap
@@ -98,16 +96,13 @@ class Model:
     def drop(self) -> None:
         """Discard every frame that the outbox has not begun to send."""
         self.dropped = True
-        self.seal()
+        self.sealed = True
         end = 0
         for place, frame in enumerate(self.frames):
             if end >= self.counter.begun:
                 del self.frames[place:]
                 return
             end += len(frame)
-
-    def seal(self) -> None:
-        self.sealed = True
 
 
 @define
@@ -139,7 +134,7 @@ class Run:
                 self.pair.tap.most = most
             case ("seal",):
                 self.pair.outbox.seal()
-                self.model.seal()
+                self.model.sealed = True
 
     def offer(self, frames: list[bytes]) -> None:
         before = self.model.counted()

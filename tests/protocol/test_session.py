@@ -216,13 +216,3 @@ def test_one_invalid_part_refuses_the_hello(fields: dict[str, object], message: 
     assert session.receive(hello(username="ann")) == Enter(
         Name("ann", "ann"), HERE, is_version_2=True
     )
-
-
-def test_hello_may_have_as_many_rooms_as_the_limit() -> None:
-    session = new()
-    session.receive(hello(username="ann", rooms={room: {} for room in "abc"}))
-    assert session.rooms == set("abc")
-
-
-def test_refused_hello_has_its_ref() -> None:
-    assert refusal(new(), hello(rooms={"general": 5}, ref="r1")).ref == "r1"

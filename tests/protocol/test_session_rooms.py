@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.commands import COMMANDS, Command, EditMessage, JoinRoom, ReadHistory
+from trio_chat.protocol.commands import COMMANDS, Command, JoinRoom, ReadHistory
 from trio_chat.protocol.decode import LARGE_CHARS, MAX_WHOLE
 from trio_chat.protocol.session import Enter, Session
 
@@ -130,11 +130,6 @@ def test_error_names_the_default_room() -> None:
 @pytest.mark.parametrize("kind", ["message", "edit"])
 def test_texts_of_messages_and_edits_are_checked(kind: str, text: str, code: ErrorCode) -> None:
     assert refusal(begun(), kind, id="m1", message=text).code is code
-
-
-def test_text_of_an_edit_is_trimmed() -> None:
-    edit = receive(begun(), "edit", id="m1", message=" a\n")
-    assert edit == EditMessage("m1", "a", "general")
 
 
 @pytest.mark.parametrize("kind", ["edit", "delete"])

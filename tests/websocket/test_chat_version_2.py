@@ -18,7 +18,7 @@ from tests.websocket.talk import (
 )
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.access.tokens import BadToken, Fault, Verifier
-from trio_chat.errors import CommandError, ErrorCode, Outage
+from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.hub.requests import Join, Leave, Publish
 from trio_chat.protocol import messages as wire
 from trio_chat.protocol.close_codes import CloseCode
@@ -29,26 +29,7 @@ from trio_chat.protocol.events import Kind
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
-from trio_chat.store.base import Page
-from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket.joining import MAX_PENDING
-
-
-class MayFail(MemoryStore):
-    """A store that fails while `fails` is set."""
-
-    fails = False
-
-    async def read_before(self, room: str, before: int, limit: int) -> Page:
-        if self.fails:
-            raise Outage("no")
-        return await super().read_before(room, before, limit)
-
-
-@pytest.fixture
-def store() -> MayFail:
-    return MayFail(lambda: "e1")
-
 
 ANN = Identity(Name("Ann", "ann"), ends_at=WALL_MS / 1000 + 60)
 
@@ -197,25 +178,24 @@ async def test_client_that_left_is_not_taken_out_again() -> None:
         assert talk.requests_left() == 0
 
 
-async def test_client_stays_in_a_room_that_cannot_be_read_again(store: MayFail) -> None:
-    with Stage(store=store).talk() as talk:
+async def test_client_stays_in_a_room_that_cannot_be_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage()
+    with stage.talk() as talk:
         await talk.enter(hello(), cut=3)
         await talk.say(command("join", room="general", ref="r1"))
-        store.fails = True
+        monkeypatch.setattr(stage.store, "read_before", LostStore().read_before)
         pending = await talk.be_admitted(cut=3)
         assert (pending.activated, pending.is_discarded) == ([()], False)
         assert [frame.get("code") for frame in talk.sent()] == [None, None, "unavailable"]
         await assert_in_room(talk)
 
 
-async def test_client_with_a_refused_and_a_pending_join_is_in_the_room(
-    store: MayFail,
-) -> None:
-    with Stage(store=store).talk() as talk:
+async def test_client_with_a_refused_and_a_pending_join_is_in_the_room() -> None:
+    with Stage(store=LostStore()).talk() as talk:
         await talk.say(hello(), command("join", room="general", ref="r1"))
-        store.fails = True
         await talk.be_admitted()
-        store.fails = False
         second = talk.take_join()
         assert talk.take_request() == LeaveRoom("general", member=talk.conversation)
         talk.conversation.admit(Pending(second))
