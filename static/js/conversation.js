@@ -100,15 +100,14 @@ export class Conversation {
   }
 
   /**
-   * Continue half-made edits.
+   * Continue a half-made edit, unless that goes on already.
    *
-   * @param {[id: string, text: string][]} edits
+   * @param {string} key Of the line.
+   * @param {string} text
    */
-  resumeEdits(edits) {
-    for (const [id, text] of edits) {
-      const row = this.#editable().find(({ line }) => line.id === id);
-      if (row !== undefined) this.#edit(row, text);
-    }
+  resumeEdit(key, text) {
+    const row = this.#rows.get(key);
+    if (row instanceof MessageRow && row.isEditable && !row.isEditing) this.#edit(row, text);
   }
 
   /** Edit the last message that the user may edit, if any. */
@@ -211,10 +210,13 @@ export class Conversation {
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     const isAction = event.target instanceof Element && event.target.closest(".actions") !== null;
     const row = this.#rowAt(event.target);
-    if (step === undefined || !isAction || row === undefined) return;
+    // The row itself has the focus after its message was deleted.
+    if (step === undefined || row === undefined || !(isAction || event.target === row.element)) return;
     event.preventDefault();
     const rows = this.#editable();
-    const next = rows[rows.indexOf(row) + step];
+    const wanted = step < 0 ? Node.DOCUMENT_POSITION_PRECEDING : Node.DOCUMENT_POSITION_FOLLOWING;
+    const isThere = (/** @type {MessageRow} */ one) => row.element.compareDocumentPosition(one.element) & wanted;
+    const next = step < 0 ? rows.findLast(isThere) : rows.find(isThere);
     if (next === undefined) return;
     this.#setTabStop(next);
     next.focus();

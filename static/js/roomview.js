@@ -7,6 +7,7 @@ import { confirmed } from "./confirm.js";
 import { Conversation } from "./conversation.js";
 import { find } from "./dom.js";
 import { linesOf, readersOf } from "./lines.js";
+import { mentionFinder } from "./markup.js";
 import { t } from "./messages.js";
 import { People } from "./people.js";
 import { FollowingScroll } from "./scroll.js";
@@ -162,10 +163,11 @@ export class RoomView {
     const now = new Date();
     const reader = { name: session.name, isSelf: this.#isSelf, mayEdit, newFrom: this.#newFrom ?? 0, now };
     this.#lines = linesOf(room, session.requests, reader);
-    if (isFirst) this.#conversation.replace(this.#lines, { isSelf: this.#isSelf });
+    const findMention = mentionFinder(() => this.#names());
+    if (isFirst) this.#conversation.replace(this.#lines, { isSelf: this.#isSelf, findMention });
     else this.#conversation.update(this.#lines);
     this.#conversation.showReaders(readersOf(room, this.#lines));
-    if (isFirst && room.isKnown) this.#conversation.resumeEdits(drafts.editsIn(room.name));
+    if (room.isKnown) this.#resumeEdits(room, drafts);
     if (showsNew || isMissed || this.#isSeeking) this.#conversation.showNew();
     if (this.#isSeeking) this.#seek(session, room);
     this.#moved();
@@ -295,6 +297,25 @@ export class RoomView {
   /** The people that a message may mention. */
   #names() {
     return this.#open === null ? [] : peopleIn(this.#open.room);
+  }
+
+  /**
+   * Continue the half-made edits. A message may be older than the others, and come only when the reader
+   * scrolls up; if it was deleted meanwhile, its new text goes to the composer.
+   *
+   * @param {Room} room
+   * @param {Drafts} drafts
+   */
+  #resumeEdits(room, drafts) {
+    for (const [id, text] of drafts.editsIn(room.name)) {
+      const line = this.#lines.find((one) => one.id === id);
+      if (line?.isDeleted) {
+        drafts.setEdit(room.name, id, null);
+        this.#rewrite(text);
+      } else if (line !== undefined) {
+        this.#conversation.resumeEdit(line.key, text);
+      }
+    }
   }
 
   /** @param {string} text Goes before the text in the field. */

@@ -97,6 +97,10 @@ export class MessageRow {
     return this.#actions.childElementCount > 0;
   }
 
+  get isEditing() {
+    return this.#editor !== null;
+  }
+
   /** @param {Line} line */
   update(line) {
     if (isSame(this.#line, line)) return;
