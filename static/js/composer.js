@@ -3,15 +3,12 @@
 import { MESSAGE_CHARS } from "./client/wire.js";
 import { Completion } from "./completion.js";
 import { find } from "./dom.js";
-import { hasCommand, isSending, touchQuery } from "./keys.js";
+import { isSending, touchQuery } from "./keys.js";
 import { t } from "./messages.js";
-import { fitHeight, replaceText, wrapped } from "./textfield.js";
+import { fitHeight, markSelection } from "./textfield.js";
 
 /** The counter shows when fewer characters than this are left. */
 const COUNTER_BELOW = 200;
-
-/** The marks that the command key and a letter put around the selection. */
-const MARKS = new Map([["b", "**"], ["i", "*"]]);
 
 /** A text field that grows, counts, and sends. */
 export class Composer {
@@ -78,12 +75,8 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   #pressed(event) {
     if (this.#completion.pressed(event)) return;
-    const mark = hasCommand(event) && !event.shiftKey ? MARKS.get(event.key.toLowerCase()) : undefined;
-    if (mark !== undefined) {
-      event.preventDefault();
-      const { value, selectionStart, selectionEnd } = this.#text;
-      replaceText(this.#text, wrapped(value, selectionStart, selectionEnd, mark));
-    } else if (event.key === "ArrowUp" && this.#text.value === "") {
+    if (markSelection(event, this.#text)) return;
+    if (event.key === "ArrowUp" && this.#text.value === "") {
       event.preventDefault();
       this.#listener.onUp();
     } else if (isSending(event, this.#touch.matches)) {

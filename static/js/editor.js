@@ -5,7 +5,7 @@ import { codePoints } from "./composer.js";
 import { make, makeButton } from "./dom.js";
 import { isComposing, isSending, touchQuery } from "./keys.js";
 import { t } from "./messages.js";
-import { fitHeight } from "./textfield.js";
+import { fitHeight, markSelection } from "./textfield.js";
 
 /**
  * Make the form. Enter saves, unless the device makes a new line of it, and Escape cancels.
@@ -37,6 +37,7 @@ export function makeEditor(text, onDone, onChanged) {
   });
   field.addEventListener("focus", review);
   field.addEventListener("keydown", (event) => {
+    if (markSelection(event, field)) return;
     if (isSending(event, touch.matches)) {
       event.preventDefault();
       form.requestSubmit(save.disabled ? undefined : save);

@@ -59,6 +59,9 @@ export function listenForShortcuts(page, onWrite) {
   };
   find("#shortcuts-open", HTMLButtonElement, page).addEventListener("click", show);
   find("button", HTMLButtonElement, dialog).addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => {
+    if (document.activeElement === document.body) onWrite(); // Nothing had the focus before.
+  });
   document.addEventListener("keydown", (event) => {
     const isCovered = page.hidden !== false || document.querySelector("dialog[open]") !== null;
     const keepsLetters = event.target instanceof Element && event.target.closest(KEEPS_LETTERS) !== null;

@@ -1,5 +1,10 @@
 /** Changes the text of a field, as the keyboard does. */
 
+import { hasCommand } from "./keys.js";
+
+/** The marks that the command key and a letter put around the selection. */
+const MARKS = new Map([["b", "**"], ["i", "*"]]);
+
 /** @typedef {{start: number, end: number, text: string, select: [start: number, end: number]}} Replacement
  *   A part of the text, what to write there, and the selection after that. */
 
@@ -19,6 +24,21 @@ export function replaceText(field, { start, end, text, select }) {
     field.dispatchEvent(new InputEvent("input", { bubbles: true }));
   }
   field.setSelectionRange(...select);
+}
+
+/**
+ * Make the selection bold or italic, if the key means that.
+ *
+ * @param {KeyboardEvent} event
+ * @param {HTMLTextAreaElement} field
+ * @returns {boolean} Whether it does.
+ */
+export function markSelection(event, field) {
+  const mark = hasCommand(event) && !event.shiftKey ? MARKS.get(event.key.toLowerCase()) : undefined;
+  if (mark === undefined) return false;
+  event.preventDefault();
+  replaceText(field, wrapped(field.value, field.selectionStart, field.selectionEnd, mark));
+  return true;
 }
 
 /**

@@ -42,6 +42,12 @@ def test_keys_pressed_anywhere_show_the_shortcuts_or_write(open_chat: OpenChat) 
     ann.page.keyboard.press("Shift+Home")
     ann.page.keyboard.press("Control+b")
     expect(ann.field).to_have_value("**words**")
+    ann.page.keyboard.press("Enter")
+    expect(ann.log.locator("[data-state=sent]")).to_have_count(1)
+    ann.page.keyboard.press("ArrowUp")
+    ann.editor.press("Control+a")
+    ann.editor.press("Control+i")
+    expect(ann.editor).to_have_value("***words***")
 
 
 def test_the_keyboard_deletes_a_message_and_goes_on_from_there(open_chat: OpenChat) -> None:
