@@ -19,6 +19,7 @@ import { followNewLinks, forgetLogin, keepLogin, takeLogin } from "./login.js";
 import { fillTexts, language, t } from "./messages.js";
 import { Notifications } from "./notifications.js";
 import { NotifyDialog } from "./notifydialog.js";
+import { Permalink } from "./permalink.js";
 import { Places } from "./places.js";
 import { Preferences } from "./preferences.js";
 import { RoomList } from "./roomlist.js";
@@ -58,6 +59,8 @@ let preferences = null;
 /** @type {Notifications | null} */
 let notifications = null;
 let current = "";
+/** The message that the address names when the person joins; 0 for none. */
+let linkedSeq = 0;
 /** @param {string} name */
 const isSelf = (name) => sessions.session?.isSelf(name) ?? false;
 
@@ -67,10 +70,14 @@ const drawers = ["rooms", "people"].map(
   (name) => new Drawer(chatPage, name, { onOpened: () => places.addLayer(), onClosed: () => places.removeLayer() }),
 );
 const updates = new Redraw((changed) => {
-  for (const [room, parts] of changed) for (const part of parts) view.update(room, part);
+  for (const [room, parts] of changed) {
+    for (const part of parts) view.update(room, part);
+    permalink.update(room);
+  }
   countUnread();
 });
 const view = new RoomView(isSelf, countUnread);
+const permalink = new Permalink(() => view.showError(t("rooms.too-far")));
 const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);
 const roomList = new RoomList(find("#rooms", HTMLElement), {
   onOpen: openRoom,
@@ -93,11 +100,14 @@ find("#leave", HTMLButtonElement).addEventListener("click", async () => {
   places.leave(true);
   leaveChat("");
 });
-for (const event of ["pagehide", "visibilitychange"]) globalThis.addEventListener(event, () => drafts?.flush());
+for (const event of ["pagehide", "visibilitychange"]) globalThis.addEventListener(event, () => {
+    drafts?.flush();
+    updates.flush(); // A hidden page draws no frame, and the last change may wait for one.
+  });
 listenForShortcuts(chatPage, () => view.focus());
 followNewLinks(takeNewLogin);
 // After that: a token leaves the address before the address opens a room.
-const places = new Places({ onPlace: ({ room }) => openRoom(room), onBack: closeDrawers });
+const places = new Places({ onPlace: ({ room, seq }) => openRoom(room, seq), onBack: closeDrawers });
 followTokens((token) => {
   const fresh = keepLogin(token);
   if (takeNewLogin(fresh)) return;
@@ -114,7 +124,8 @@ function join(name) {
     return;
   }
   const tab = storage.storedTab();
-  const first = placeInAddress().room || tab?.room || "";
+  const place = placeInAddress();
+  const first = place.room || tab?.room || "";
   const wanted = new Set([first, ...storage.storedRooms(name)].filter(Boolean));
   const rooms = wanted.size > 0 ? [...wanted].slice(0, MAX_ROOMS) : [DEFAULT_ROOM];
   const unsent = storage.storedRequests(name);
@@ -146,6 +157,7 @@ function join(name) {
   });
   reviewUnsent();
   current = rooms[0];
+  linkedSeq = place.seq;
   // After a reload, show the chat at once. A newcomer sees it once the server has accepted them.
   if (tab !== null) enterChat();
   session.join();
@@ -163,11 +175,14 @@ function enterChat() {
   if (!chatPage.hidden) return;
   joinPage.hidden = true;
   chatPage.hidden = false;
-  openRoom(current);
+  openRoom(current, linkedSeq);
 }
 
-/** @param {string} name */
-function openRoom(name) {
+/**
+ * @param {string} name
+ * @param {number} [seq] Of the message to show; 0 for none.
+ */
+function openRoom(name, seq = 0) {
   const { session } = sessions;
   if (session === null || drafts === null) return;
   current = name;
@@ -175,10 +190,13 @@ function openRoom(name) {
   storage.storeRoom(session.name, name);
   preferences?.visit(name);
   storage.storeTab({ name: session.name, room: name });
-  places.show({ room: name, seq: 0 });
+  places.show({ room: name, seq });
   closeDrawers();
   const room = session.rooms.get(name);
-  if (room !== undefined) view.open(session, room, drafts);
+  if (room !== undefined) {
+    view.open(session, room, drafts);
+    permalink.follow(session, room, seq);
+  }
   countUnread();
 }
 

@@ -278,6 +278,10 @@ const TEXTS = {
   "rooms.mute": ["Mute", "Stummschalten"],
   "rooms.mark": ["Mark as unread", "Als ungelesen markieren"],
   "rooms.copy": ["Copy the link", "Link kopieren"],
+  "rooms.too-far": [
+    "The linked message is far back. Scroll up to find it.",
+    "Die verlinkte Nachricht liegt weit zurück. Blättere nach oben, um sie zu finden.",
+  ],
   "rooms.leave": ["Leave {room}", "{room} verlassen"],
 
   // --- people -----------------------------------------------------------------------------------------

@@ -153,6 +153,20 @@ def test_scrolling_up_loads_older_messages_and_nothing_jumps(
 
 
 @pytest.mark.parametrize("settings", [UNLIMITED])
+def test_a_link_to_a_message_loads_the_history_up_to_it(
+    open_chat: OpenChat, server: ChatServer
+) -> None:
+    fill(server, 130)
+    ann = open_chat("/#/room/general/5").join("ann")
+    linked = ann.log.locator('[data-seq="5"][data-linked]')
+    expect(linked).to_be_in_viewport()
+    ann.page.evaluate("location.hash = '#/room/general/100'")
+    expect(ann.log.locator('[data-seq="100"][data-linked]')).to_be_in_viewport()
+    ann.page.go_back()
+    expect(linked).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("settings", [UNLIMITED])
 def test_history_fills_a_window_higher_than_its_first_page(
     open_chat: OpenChat, server: ChatServer
 ) -> None:
