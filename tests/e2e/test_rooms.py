@@ -226,6 +226,29 @@ def test_only_the_device_that_sent_a_message_offers_to_edit_it(open_chat: OpenCh
     expect(ann.message("from here").locator(".actions button")).to_have_count(2)
 
 
+def test_the_order_of_rooms_and_the_rows_stay_while_the_focus_is_in_the_list(
+    open_chat: OpenChat,
+) -> None:
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
+    ann.open_room("dev")
+    expect(ann.rooms).to_have_text(["dev", "general"])
+    row = ann.page.locator(".room-open").first
+    row.focus()
+    bob.send("for general")
+    expect(ann.unread("general")).to_have_text("1")
+    expect(ann.rooms).to_have_text(["dev", "general"])
+    expect(row).to_be_focused()
+    people = ann.people.first.element_handle()
+    open_chat("/#/room/dev").join("eve")
+    expect(ann.people).to_have_text(["ann", "eve"])
+    assert people is not None
+    assert people.evaluate("name => name.isConnected")
+    ann.page.keyboard.press("ArrowDown")
+    expect(ann.page.get_by_role("button", name="general, 1 unread")).to_be_focused()
+    ann.field.focus()
+    expect(ann.rooms).to_have_text(["general", "dev"])
+
+
 def test_the_quick_switcher_goes_to_a_room_and_makes_one(open_chat: OpenChat) -> None:
     ann = open_chat().join("ann")
     ann.open_room("dev")

@@ -7,6 +7,7 @@ import { event, joined, startIn } from "./support/session.mjs";
 
 const { Preferences } = await import("../../static/js/preferences.js");
 const { badgeOf, labelOf, ordered, stateOf } = await import("../../static/js/roomstate.js");
+const { roomOptions } = await import("../../static/js/roomoptions.js");
 const { mentions } = await import("../../static/js/mentions.js");
 
 const wishes = (more) => ({ isPinned: false, isMuted: false, isMarked: false, notify: "mentions", ...more });
@@ -97,6 +98,26 @@ test("preferences are stored for each user, and other tabs follow", () => {
   assert.deepEqual([changes, preferences.of("dev"), preferences.of("ops")], [2, wishes({ isMuted: true }), wishes()]);
   preferences.set("dev", { isMuted: false });
   assert.equal(localStorage.getItem("trio-chat-preferences:ann") === null, false, "ops is stored as it was read");
+});
+
+test("the menu of a room changes its preferences, and offers what has an effect", () => {
+  const preferences = new Preferences("ann", () => {});
+  const left = [];
+  const options = (isOn, onLeave) => {
+    const room = { name: "dev", ...preferences.of("dev") };
+    return roomOptions(room, preferences, { settings: { isOn } }, onLeave);
+  };
+  const labels = (...how) => options(...how).map(({ label }) => label);
+  assert.deepEqual(labels(false, null), ["Pin to the top", "Mute", "Mark as unread"]);
+  const levels = ["All messages", "Mentions of me", "Nothing"];
+  assert.deepEqual(labels(true, null).slice(3), levels);
+  for (const label of ["Pin to the top", "Mute", "Nothing", "Leave dev"]) {
+    options(true, (name) => left.push(name)).find((one) => one.label === label).act();
+  }
+  assert.deepEqual(preferences.of("dev"), wishes({ isPinned: true, isMuted: true, notify: "none" }));
+  assert.deepEqual(left, ["dev"]);
+  const checked = options(true, null).filter(({ isChecked }) => isChecked);
+  assert.deepEqual(checked.map(({ label }) => label), ["Pin to the top", "Mute", "Nothing"]);
 });
 
 test("a visit ends the mark, and the last visited room comes first", () => {
