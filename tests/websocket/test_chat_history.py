@@ -1,8 +1,6 @@
 # ruff: noqa: ARG001 - a clock works by being requested
 """Pages of history and gaps on their way to a client, and the live events that overtake them."""
 
-import random
-import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any
@@ -11,7 +9,6 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import Recorder, Scene, delete, edit, join, say
 from tests.websocket.talk import (
     BOB,
     WALL_MS,
@@ -25,8 +22,8 @@ from tests.websocket.talk import (
 )
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.encode import encode
-from trio_chat.protocol.encodings import Encoding, text_frame
-from trio_chat.protocol.events import Author, Draft, Event, Kind
+from trio_chat.protocol.encodings import text_frame
+from trio_chat.protocol.events import Draft, Event, Kind
 from trio_chat.settings import Settings
 from trio_chat.store import changes
 from trio_chat.store.base import Page
@@ -35,7 +32,6 @@ from trio_chat.websocket import history, joining
 from trio_chat.websocket.joining import TAKEN_SECONDS
 
 QUEUE_BYTES = 100_000
-HELLO = hello()
 
 
 class PausingStore(MemoryStore):
@@ -194,97 +190,6 @@ async def test_client_is_refused_if_its_address_has_too_many_waiting(
             assert error["retryAfterMs"] > 0
             await talk.say(command("join", room="general", ref="r1"), command("history"))
             assert [frame["code"] for frame in talk.sent()] == ["limit_exceeded", "not_joined"]
-
-
-class LaggingStore(MemoryStore):
-    """A store that returns a page some time after it has read it."""
-
-    def __init__(self, chance: random.Random) -> None:
-        super().__init__(lambda: "e1")
-        self.chance = chance
-
-    async def read_before(self, room: str, before: int, limit: int) -> Page:
-        page = await super().read_before(room, before, limit)
-        await trio.sleep(self.chance.random() * 3)
-        return page
-
-
-@pytest.mark.parametrize("seed", range(6))
-async def test_no_page_shows_a_text_older_than_the_client_has(
-    seed: int, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
-) -> None:
-    chance = random.Random(seed)
-    scene = Scene(LaggingStore(chance))
-    nursery.start_soon(scene.hub.run)
-    ann = Recorder(Encoding.VERSION_2, Author("ann", "d"))
-    await scene.ask(join(ann, "ann"))
-    await scene.ask(*(say(ann, f"{n} v0 {'a' * 2000}") for n in range(20)))
-    stage = Stage(
-        settings=Settings(
-            send_queue=64, send_queue_bytes=2 * QUEUE_BYTES, message_rate=0, history_size=5
-        ),
-        store=scene.store,  # type: ignore[arg-type]
-    )
-    stage.inbox = scene.hub.inbox
-    with stage.talk() as talk:
-        talk.connection._transport.limit_send_buffer(4096)
-        nursery.start_soon(talk.connection.outbox.drain_forever)
-        nursery.start_soon(run_jobs_forever, talk)
-        await talk.say(hello(username="bob"))
-        sent: list[dict[str, Any]] = []
-        for step in range(300):
-            target = f"id-{chance.randrange(2, 22)}"
-            match chance.randrange(12):
-                case 0 if chance.random() < 0.3:
-                    scene.put(delete(ann, target))
-                case 1 | 2 | 3 | 4:
-                    scene.put(edit(ann, target, f"{target} v{step + 1} {'a' * 900}"))
-                case 5 | 6:
-                    await talk.say(command("history", limit=20, before=23))
-                case 7:
-                    await talk.say(command("join", room="general", since=15, epoch="e1"))
-                case _:
-                    for _ in range(chance.randrange(9)):
-                        await trio.sleep(chance.random() / 4)
-                        sent += talk.sent()
-        while talk.conversation._joining._is_running or talk.connection.outbox.waiting_frames:
-            await trio.sleep(0.1)
-            sent += talk.sent()
-    assert talk.ending() is None
-    assert sum(message["type"] == "history" for message in sent) > 20
-    assert_no_text_grows_older(sent)
-    assert_nothing_is_missing(sent)
-
-
-def assert_no_text_grows_older(sent: list[dict[str, Any]]) -> None:
-    newest: dict[str, int] = {}
-    for message in sent:
-        for event in message.get("history", [message]):
-            if event["type"] not in ("message", "edited", "deleted"):
-                continue
-            key = event.get("target", event["id"])
-            found = re.search(r"v(\d+)", event["message"])
-            version = int(found[1]) if found else 1_000_000
-            if message is event:  # live: a page may have shown a newer text already
-                newest[key] = max(version, newest.get(key, 0))
-            elif event["type"] != "deleted":
-                assert version >= newest.get(key, 0), message["type"]
-
-
-def assert_nothing_is_missing(sent: list[dict[str, Any]]) -> None:
-    head = 0
-    for message in sent:
-        if message["type"] == "joined":
-            head = message["head"]
-        elif "seq" in message:
-            assert message["seq"] == head + 1
-            head += 1
-
-
-async def run_jobs_forever(talk: Talk) -> None:
-    while True:
-        await talk.run_jobs()
-        await trio.sleep(0.01)
 
 
 def stuff(talk: Talk) -> None:
