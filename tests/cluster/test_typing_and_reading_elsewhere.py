@@ -1,21 +1,22 @@
 """Typing and read markers of members on another node."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 import trio
 import trio.testing
 
 from tests.cluster.nodes import Cluster
-from tests.hub.scene import ROOM, Recorder, WatchedStore, leave, read, say, stops, types
+from tests.hub.scene import ROOM, WALL_MS, Recorder, WatchedStore, leave, read, say, stops, types
 from tests.hub.test_outages import FailingStore
 from tests.support.clocks import jump
 from trio_chat.cluster import unseen
-from trio_chat.cluster.envelope import Ask, Snapshot
+from trio_chat.cluster.envelope import Ask, Envelope, Snapshot, UserJoined
 from trio_chat.cluster.peers import ASK_SECONDS, HEARTBEAT_SECONDS
 from trio_chat.hub.ephemeral import READ_SECONDS, TYPING_SECONDS
 from trio_chat.hub.plan import Typed
-from trio_chat.hub.requests import Request, Tick
+from trio_chat.hub.requests import InTurn, Request, Tick
 from trio_chat.protocol.messages import HasRead
 
 
@@ -169,6 +170,15 @@ async def test_the_marker_of_a_leaving_user_is_sent_and_forgotten(chat: Chat) ->
     for node in chat.nodes:
         receipts = node.scene.hub._rooms[ROOM].receipts
         assert (receipts.known(), receipts.is_quiet) == ({}, True)
+
+
+async def test_a_read_names_the_user_as_the_presence_of_its_turn(chat: Chat) -> None:
+    joined = UserJoined(ROOM, "ann", "Ann", "-")  # the lowest session names the user
+    envelopes = [Envelope("third", 1, (joined,), chat.store.epoch, WALL_MS)]
+    receive = InTurn(partial(chat[0].scene.cluster.receive, envelopes, lambda: None))
+    chat.ann.forget()
+    await chat[0].ask(read(chat.ann, 2), receive)
+    assert new(chat.ann)[-1] == "Ann read 2"
 
 
 async def test_a_snapshot_sends_no_markers_to_a_large_room(nursery: trio.Nursery) -> None:

@@ -148,9 +148,12 @@ class Rooms:
         for mark in grown:
             self.recent.note_mark(mark)
             room = self._rooms[mark.room]
-            news = HasRead(room.name, mark.user, mark.shown, mark.seq)
+            is_here = mark.user in room.presence
+            # The turn may have renamed the user since.
+            shown = room.presence.shown(mark.user) if is_here else mark.shown
+            news = HasRead(room.name, mark.user, shown, mark.seq)
             # Other nodes must receive the marker before they learn that the user has left.
-            plan.news.insert(len(plan.news) if mark.user in room.presence else 0, news)
+            plan.news.insert(len(plan.news) if is_here else 0, news)
             self.note_read(room, news, plan)
 
     def note_read(self, room: Room, read: HasRead, plan: Plan) -> None:
