@@ -1,10 +1,17 @@
 """The installed page: its manifest, and how it opens without a network."""
 
-from playwright.sync_api import expect
+import shutil
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat
+from tests.support.ports import free_port
 from tests.support.server import ChatServer
+from trio_chat.pages.site import find_static_folder
 
 KEPT = """async () => {
   await navigator.serviceWorker.ready;
@@ -50,3 +57,32 @@ def test_the_page_opens_without_its_server_and_joins_once_that_is_back(
     expect(again.locator("#notice-bar")).to_be_visible()
     server.start()
     expect(again.locator("#pill")).to_have_text("Connected")
+
+
+def serve_pages_of(folder: Path) -> None:
+    """Let the server in this process serve other pages."""
+    patch("trio_chat.server.find_static_folder", lambda: folder).start()
+
+
+def test_a_new_version_of_the_server_replaces_the_kept_page_at_once(
+    browser: Browser, tmp_path: Path
+) -> None:
+    shutil.copytree(find_static_folder(), folder := tmp_path / "static")
+    with (folder / "js" / "dom.js").open("a", encoding="utf-8") as script:
+        script.write("globalThis.isNew = true;\n")
+
+    port = free_port()
+    page = browser.new_page()
+    with ChatServer(port=port) as old:
+        page.goto(old.page("/"))
+        page.evaluate("navigator.serviceWorker.ready")
+        assert page.evaluate("globalThis.isNew") is None
+    with ChatServer(port=port, prepare=partial(serve_pages_of, folder)):
+        page.reload()
+        page.wait_for_function("isNew")
+        has_kept = """async () => (await (await caches.match("/")).text()).includes(
+          new URL(document.scripts[0].src).pathname)"""
+        page.wait_for_function(has_kept)
+    page.reload()  # without a server
+    page.wait_for_function("isNew")
+    page.close()

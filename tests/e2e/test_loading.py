@@ -73,7 +73,7 @@ def test_the_page_reloads_only_once_the_server_is_back(
 def test_a_text_appears_by_itself_if_no_script_runs(open_chat: OpenChat) -> None:
     def prepare(page: Page) -> None:
         page.clock.install()
-        for pattern in (r"/js/boot\.js$", r"/page/chat\.js$"):
+        for pattern in (r"/page/boot\.js$", r"/page/chat\.js$"):
             fail_at_first(page, pattern, 429)
 
     line = open_chat(prepare=prepare).page.locator("#loading")

@@ -38,6 +38,7 @@ def test_a_page_gets_one_style_sheet_and_one_script(tmp_path: Path) -> None:
     page = """
   <link rel="stylesheet" href="/static/css/a.css">
   <link rel="stylesheet" href="/static/css/b.css">
+  <script src="/static/js/early.js"></script>
   <script type="module" src="/static/js/main.js"></script>
 """
     write(
@@ -45,6 +46,7 @@ def test_a_page_gets_one_style_sheet_and_one_script(tmp_path: Path) -> None:
         chat_html=page,
         css__a_css="/* a comment */\na {}\n",
         css__b_css="b {}\n",
+        js__early_js="early(); // a comment\n",
         js__main_js='import { b } from "./b.js";\nb();\n',
         js__b_js="export function b() {}\n",
     )
@@ -54,11 +56,13 @@ def test_a_page_gets_one_style_sheet_and_one_script(tmp_path: Path) -> None:
         made.pages["chat.html"].decode().split()
         == (
             f'<link rel="stylesheet" href="{at}/chat.css">'
+            f' <script src="{at}/early.js"></script>'
             f' <script type="module" src="{at}/main.js"></script>'
         ).split()
     )
     assert made.files["page/chat.css"] == b"/* css/a.css */\na {}\n/* css/b.css */\nb {}\n"
     assert made.files["page/main.js"].endswith(b"\nb();\n\n")
+    assert made.files["page/early.js"] == b"// js/early.js\nearly();  \n"
     assert made.files["js/b.js"] == b"export function b() {}\n"
 
 

@@ -18,7 +18,7 @@ from typing import Final
 from attrs import Factory, define, frozen
 
 from trio_chat.errors import StartError
-from trio_chat.pages.javascript import Kind, parts, shortened
+from trio_chat.pages.javascript import Kind, Part, parts, shortened
 
 _NAME: Final = r"[\w$]+"
 _LOAD: Final = re.compile(
@@ -83,6 +83,17 @@ def bundle(entry: str, files: Mapping[str, str]) -> str:
     return "".join(_write(module, is_entry=name == entry) for name, module in modules.items())
 
 
+def classic(name: str, files: Mapping[str, str]) -> str:
+    """Return a script that is no module, without the text of its comments.
+
+    Raises:
+        StartError: It is missing or not well-formed.
+    """
+    if name not in files:
+        raise StartError(f"{name} is missing, imported by a page")
+    return f"// {name}\n{''.join(map(shortened, _parts_of(name, files[name])))}"
+
+
 def _collect(
     name: str, files: Mapping[str, str], modules: dict[str, _Module], importers: tuple[str, ...]
 ) -> None:
@@ -104,10 +115,7 @@ def _collect(
 def _read(name: str, source: str, *, is_entry: bool) -> _Module:
     """Take a module apart."""
     module = _Module(name)
-    try:
-        found = [(part, shortened(part)) for part in parts(source)]
-    except ValueError as error:
-        raise StartError(f"{name}: {error}") from error
+    found = [(part, shortened(part)) for part in _parts_of(name, source)]
     code = "".join(text for _, text in found)
     # Searched in its place: of the same length, without the contents of texts.
     mask = "".join(_masked(text) if part.kind is Kind.TEXT else text for part, text in found)
@@ -129,6 +137,13 @@ def _read(name: str, source: str, *, is_entry: bool) -> _Module:
         raise StartError(f"{name}: the bundle does not support: {other.group()}")
     module.code = "".join(text for text, _ in rest)
     return module
+
+
+def _parts_of(name: str, source: str) -> list[Part]:
+    try:
+        return list(parts(source))
+    except ValueError as error:
+        raise StartError(f"{name}: {error}") from error
 
 
 def _load(module: _Module, verb: str, names: str, path: str) -> None:

@@ -14,13 +14,13 @@ from typing import Final
 from attrs import frozen
 
 from trio_chat.errors import StartError
-from trio_chat.pages.bundle import bundle
+from trio_chat.pages.bundle import bundle, classic
 
 URL_PREFIX: Final = "/static/"
 """The prefix of every file's path."""
 
 _STYLE: Final = re.compile(rf'[ \t]*<link rel="stylesheet" href="{URL_PREFIX}([^"]+)">\n?')
-_MODULE: Final = re.compile(rf'(<script type="module" src="{URL_PREFIX})([^"]+)"')
+_SCRIPT: Final = re.compile(rf'(<script (type="module" )?src="{URL_PREFIX})([^"]+)"')
 _REFERENCE: Final = re.compile(rf'(\s(?:src|href)="){URL_PREFIX}')
 _CSS_COMMENT: Final = re.compile(r"/\*.*?\*/\n*", re.DOTALL)
 
@@ -94,10 +94,11 @@ def _assemble(name: str, page: str, files: dict[str, bytes]) -> str:
         link = f'  <link rel="stylesheet" href="{URL_PREFIX}page/{stem}.css">\n'
         once = iter([link])
         page = _STYLE.sub(lambda _: next(once, ""), page)
-    for _, entry in _MODULE.findall(page):
-        scripts = {file: body.decode() for file, body in files.items() if file.endswith(".js")}
-        files[f"page/{PurePosixPath(entry).name}"] = bundle(entry, scripts).encode()
-    return _MODULE.sub(lambda match: f'{match[1]}page/{PurePosixPath(match[2]).name}"', page)
+    for _, is_module, script in _SCRIPT.findall(page):
+        sources = {file: body.decode() for file, body in files.items() if file.endswith(".js")}
+        made = bundle(script, sources) if is_module else classic(script, sources)
+        files[f"page/{PurePosixPath(script).name}"] = made.encode()
+    return _SCRIPT.sub(lambda match: f'{match[1]}page/{PurePosixPath(match[3]).name}"', page)
 
 
 def _style(name: str, files: Mapping[str, bytes]) -> str:
