@@ -3,12 +3,16 @@
 /** A hidden page draws no frames, but its title counts unread messages. */
 const HIDDEN_MS = 250;
 
+/** Receipts of many readers come all the time, and nobody waits for them. */
+const READS_MS = 500;
+
 /** The changed parts of rooms. */
 export class Redraw {
   #show;
   /** @type {Map<import("./client/room.js").Room, Set<import("./client/types.js").Part>>} */
   #changed = new Map();
   #isDue = false;
+  #areReadsDue = false;
 
   /**
    * @param {(changed: Map<import("./client/room.js").Room, Set<import("./client/types.js").Part>>) => void} show
@@ -27,6 +31,20 @@ export class Redraw {
     const parts = this.#changed.get(room);
     if (parts === undefined) this.#changed.set(room, new Set([part]));
     else parts.add(part);
+    if (part === "reads") this.#showReadsSoon();
+    else this.#showSoon();
+  }
+
+  #showReadsSoon() {
+    if (this.#areReadsDue) return;
+    this.#areReadsDue = true;
+    setTimeout(() => {
+      this.#areReadsDue = false;
+      this.#showSoon();
+    }, READS_MS);
+  }
+
+  #showSoon() {
     if (this.#isDue) return;
     this.#isDue = true;
     if (document.hidden) setTimeout(() => this.flush(), HIDDEN_MS);

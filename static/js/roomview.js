@@ -19,8 +19,9 @@ import { typingLine } from "./typing.js";
 /** @typedef {import("./drafts.js").Drafts} Drafts */
 /** @typedef {{session: Session, room: Room, drafts: Drafts}} Open */
 
-/** The most entries of the open room while its reader is at the end: a tab may stay open for weeks. */
-const MAX_ENTRIES = 1_000;
+/** The most entries of the open room while its reader is at the end: the time for a redraw grows with
+ *  them, and a tab may stay open for weeks. The server has the others. */
+const MAX_ENTRIES = 300;
 
 /** Trimmed at once: removing a line at each new one would move all the others each time. */
 const TRIMMED_ENTRIES = 100;
