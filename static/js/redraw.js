@@ -1,7 +1,10 @@
-/** Collects changes, so that the page redraws at most once a frame. */
+/** Collects changes, so that the page redraws at most once a frame, and less often while much happens. */
 
 /** A hidden page draws no frames, but its title counts unread messages. */
 const HIDDEN_MS = 250;
+
+/** The pause after a redraw. The first change after it shows with the next frame. */
+const PAUSE_MS = 100;
 
 /** Receipts of many readers come all the time, and nobody waits for them. */
 const READS_MS = 500;
@@ -13,6 +16,7 @@ export class Redraw {
   #changed = new Map();
   #isDue = false;
   #areReadsDue = false;
+  #flushedAt = Number.NEGATIVE_INFINITY;
 
   /**
    * @param {(changed: Map<import("./client/room.js").Room, Set<import("./client/types.js").Part>>) => void} show
@@ -47,7 +51,9 @@ export class Redraw {
   #showSoon() {
     if (this.#isDue) return;
     this.#isDue = true;
+    const restMs = this.#flushedAt + PAUSE_MS - performance.now();
     if (document.hidden) setTimeout(() => this.flush(), HIDDEN_MS);
+    else if (restMs > 0) setTimeout(() => requestAnimationFrame(() => this.flush()), restMs);
     else requestAnimationFrame(() => this.flush());
   }
 
@@ -58,5 +64,6 @@ export class Redraw {
     const changed = this.#changed;
     this.#changed = new Map();
     this.#show(changed);
+    this.#flushedAt = performance.now();
   }
 }

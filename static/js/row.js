@@ -17,6 +17,9 @@ const FOLD_ABOVE_CHARS = 2_000;
 /** The page shows pictures of this many readers of a message, and counts the rest. */
 const MAX_PICTURES = 3;
 
+/** Marks on one letter beyond what any script needs. */
+const PILE = /\p{M}{5}/u;
+
 const LIST = new Intl.ListFormat(locale, { type: "conjunction" });
 
 /** The row of a notice, a day or a divider. */
@@ -149,6 +152,7 @@ export class MessageRow {
 
   /** @param {boolean} isStop Whether the Tab key reaches the actions. */
   set isTabStop(isStop) {
+    this.element.classList.toggle("stop", isStop);
     for (const button of this.#actions.querySelectorAll("button")) button.tabIndex = isStop ? 0 : -1;
   }
 
@@ -180,6 +184,7 @@ export class MessageRow {
     this.#shown = shown;
     if (isDeleted) this.#text.textContent = shown;
     else this.#text.replaceChildren(...richText(shown, this.#people));
+    this.element.classList.toggle("piled", PILE.test(shown));
     this.#more.hidden = !isLong(shown);
     this.#fold(!this.#more.hidden);
   }
@@ -196,8 +201,9 @@ export class MessageRow {
     setData(this.element.dataset, "state", state);
     const mark = this.#meta.querySelector(".state");
     if (state === undefined || !(mark instanceof HTMLElement)) return;
+    mark.role = "img";
     mark.title = t(`log.${state}`);
-    mark.replaceChildren(make("span", "visually-hidden", mark.title));
+    mark.ariaLabel = mark.title;
   }
 
   /** @param {Line} line */

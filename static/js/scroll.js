@@ -24,12 +24,13 @@ export class FollowingScroll {
    */
   constructor(box, button = null, onMoved = () => {}) {
     this.#box = box;
-    box.classList.add("following");
     this.#button = button;
     box.addEventListener("scroll", () => this.#check(onMoved), { passive: true });
     button?.addEventListener("click", () => this.toEnd());
     // A phone's keyboard, a rotation or a growing composer changes the size: stay in place.
-    new ResizeObserver(() => this.#resized()).observe(box);
+    // The lines get their true heights only when the browser draws them.
+    const sizes = new ResizeObserver(() => this.#resized());
+    for (const part of [box, ...box.children]) sizes.observe(part);
   }
 
   get isAtEnd() {
@@ -74,8 +75,8 @@ export class FollowingScroll {
 
   /** Go to the end, and follow from now on. */
   toEnd() {
-    this.#setAtEnd(true);
     this.#box.scrollTop = this.#box.scrollHeight;
+    this.#atEnd = true;
     this.#top = this.#box.scrollTop;
     this.#place = null;
     this.#unseen = 0;
@@ -133,29 +134,13 @@ export class FollowingScroll {
   #check(onMoved) {
     this.#top = this.#box.scrollTop;
     const below = this.#box.scrollHeight - this.#top - this.#box.clientHeight;
-    this.#setAtEnd(below <= SLACK_PX);
+    this.#atEnd = below <= SLACK_PX;
     if (this.#atEnd) this.#unseen = 0;
     const line = this.#atEnd ? undefined : this.#firstInView();
     const boxTop = this.#box.getBoundingClientRect().top;
     this.#place = line === undefined ? null : { line, top: line.getBoundingClientRect().top - boxTop };
     this.#showButton();
     onMoved();
-  }
-
-  /**
-   * At the end the browser need not draw the lines above the view, and may guess their heights. A reader
-   * who leaves the end needs the true ones.
-   *
-   * @param {boolean} isAtEnd
-   */
-  #setAtEnd(isAtEnd) {
-    if (isAtEnd === this.#atEnd) return;
-    this.#atEnd = isAtEnd;
-    const line = isAtEnd ? undefined : this.#firstInView();
-    const before = line?.getBoundingClientRect().top ?? 0;
-    this.#box.classList.toggle("following", isAtEnd);
-    if (line !== undefined) this.#box.scrollTop += line.getBoundingClientRect().top - before;
-    this.#top = this.#box.scrollTop;
   }
 
   #showButton() {

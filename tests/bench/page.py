@@ -92,6 +92,11 @@ class Crowd:
                 reader.send(json.dumps({"type": "read", "room": "general", "seq": seq}))
                 time.sleep(pause)
 
+    def close_readers(self) -> None:
+        """End the readers, which would take a core to receive every message."""
+        for reader in self._readers:
+            reader.close()
+
     def close(self) -> None:
         """End all connections."""
         self._stack.close()
@@ -145,6 +150,7 @@ def measure_busy_room(browser: Browser, server: ChatServer, seconds: float) -> N
         reading.start()
         page.wait_for_timeout(seconds * 1_000)
     reading.join()
+    crowd.close_readers()
     count = round(BUSY_PER_SECOND * seconds)
     writing = threading.Thread(target=crowd.write, args=(count, BUSY_PER_SECOND))
     with measured(page, devtools, f"{BUSY_PER_SECOND} messages a second"):

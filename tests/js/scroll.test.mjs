@@ -12,7 +12,7 @@ const { FollowingScroll } = await import("../../static/js/scroll.js");
 /** A box that shows 100 pixels of 1,000. */
 class FakeBox extends EventTarget {
   clientHeight = 100;
-  classList = { add() {}, toggle() {} };
+  children = [];
   scrollHeight = 1_000;
   #top = 0;
 
