@@ -154,7 +154,7 @@ def test_files_of_a_page_come_from_a_node_that_has_them(stack: ExitStack) -> Non
     threading.Thread(target=other.serve_forever, daemon=True).start()
     stack.callback(other.shutdown)
     proxy = stack.enter_context(nginx.running([node.address, (HOST, other.server_port)]))
-    (script,) = re.findall(rb"/static/\w+/js/chat\.js", ask(node.address, b"/").body)
+    (script,) = re.findall(rb"/static/\w+/page/chat\.js", ask(node.address, b"/").body)
     assert {ask(proxy.address, script).status for _ in range(8)} == {200}
     eventually(lambda: 'answers="404, 200"' in "".join(proxy.access_log()), "nginx has asked both")
 

@@ -51,7 +51,7 @@ def test_fifty_people_behind_one_address_can_all_connect(stack: ExitStack) -> No
         expect(page.locator("#loading")).to_have_count(0)
         window.join(f"person {number}")
     asked = page.evaluate(ASKED)
-    assert len(asked) > 30
+    assert any(path.endswith("/page/chat.js") for path in asked)
 
     with ThreadPoolExecutor(PEOPLE - IN_CHROMIUM) as people:
         loads = people.map(lambda _: load(proxy.address, asked), range(IN_CHROMIUM, PEOPLE))

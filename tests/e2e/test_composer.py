@@ -55,10 +55,15 @@ def test_the_keyboard_deletes_a_message_and_goes_on_from_there(open_chat: OpenCh
     for text in ("first", "second"):
         ann.send(text)
     expect(ann.log.locator("[data-state=sent]")).to_have_count(2)
-    for key in ("Shift+Tab", "Shift+Tab", "Tab", "Enter", "Escape"):
+    question = ann.page.get_by_role("dialog")
+    for key in ("Shift+Tab", "Shift+Tab", "Tab", "Enter"):
         ann.page.keyboard.press(key)
+    expect(question).to_be_visible()
+    ann.page.keyboard.press("Escape")
     expect(ann.message("second").get_by_role("button", name="Delete")).to_be_focused()
-    for key in ("Enter", "Tab", "Enter"):
+    ann.page.keyboard.press("Enter")
+    expect(question).to_be_visible()
+    for key in ("Tab", "Enter"):
         ann.page.keyboard.press(key)
     expect(ann.log.locator(".deleted")).to_be_focused()
     ann.page.keyboard.press("ArrowUp")

@@ -6,6 +6,7 @@ import re
 import selectors
 import signal
 import subprocess
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -65,8 +66,9 @@ class ChatServer:
         self._environment = environment(extra)
         self._program = tuple(program)
         self._prepare = prepare
-        self._temporary = NamedTemporaryFile(prefix="trio-chat-stderr-")  # noqa: SIM115 - it lives as long as this object
-        self.stderr = stderr or Path(self._temporary.name)
+        temporary = NamedTemporaryFile(prefix="trio-chat-stderr-")  # noqa: SIM115 - closed below
+        weakref.finalize(self, temporary.close)
+        self.stderr = stderr or Path(temporary.name)
         self._process: ServerProcess | None = None
 
     def __enter__(self) -> Self:

@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,8 +10,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const project = fileURLToPath(new URL("../../../", import.meta.url));
-const own = join(project, ".venv", "bin", "python");
-const python = existsSync(own) ? own : "python";
+/** The session of nox has the server installed. */
+const python = process.env.SERVER_PYTHON ?? "python";
 
 /** The server has this long to start, on a busy machine. */
 const START_MS = 30_000;
