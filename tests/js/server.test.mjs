@@ -63,6 +63,7 @@ test("two users exchange messages, edits, deletes and marks", limited, async () 
   ann.send("one");
   ann.send("two");
   await bob.shows("one", "two");
+  await ann.shows("one", "two");
   assert.equal(bob.room.unread, 2);
   const [one, two] = ann.room.timeline.entries.filter(({ type }) => type === "message");
   ann.session.edit(ann.room, one.id, "one, edited");
