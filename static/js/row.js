@@ -83,7 +83,8 @@ export class MessageRow {
     this.#more.addEventListener("click", () => this.#fold(this.#more.ariaExpanded === "true"));
     // A screen reader should read the message, and not how far it has come.
     for (const part of [this.#meta, this.#seen]) part.ariaLive = "off";
-    this.#bubble.append(make("bdi", "name", harmless(username)), " ", this.#text, this.#more);
+    // The space is for copied text. In the name it takes no room where the name is not shown.
+    this.#bubble.append(make("bdi", "name", `${harmless(username)} `), this.#text, this.#more);
     this.element.append(avatar(username), this.#bubble, this.#meta, this.#seen, this.#actions, this.#error);
     this.element.classList.add(isOwn ? "own" : "other", hueClass(username));
     if (isOwn) this.element.tabIndex = -1; // A tap focuses the message, and so shows its actions.

@@ -132,6 +132,7 @@ def test_the_up_arrow_edits_the_last_own_message(open_chat: OpenChat) -> None:
     for text in ("first", "secnd"):
         ann.send(text)
     expect(bob.others).to_have_text(["first", "secnd"])
+    expect(ann.unsettled).to_have_count(0)
     ann.field.press("ArrowUp")
     expect(ann.editor).to_be_focused()
     expect(ann.editor).to_have_value("secnd")
