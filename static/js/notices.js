@@ -8,7 +8,7 @@ const MAX_NAMED = 2;
 /**
  * @typedef {import("./client/timeline.js").Entry} Entry
  *
- * @typedef {object} Part People of whom one thing is said.
+ * @typedef {object} Part The users that joined, or those that left.
  * @property {"joined" | "left"} kind
  * @property {string[]} names The first of them.
  * @property {number} more How many others.

@@ -35,7 +35,7 @@ async def ann(scene: Scene) -> Recorder:
 async def pending(
     scene: Scene, encoding: Encoding = V2, *, frames: int = 64, size: int = 65536
 ) -> Recorder:
-    """Return Bob, who is pending."""
+    """Return a pending member, Bob."""
     bob = Recorder(
         encoding, Author("bob", "b"), waits=True, max_backlog_frames=frames, max_backlog_bytes=size
     )
