@@ -133,7 +133,7 @@ MESSAGES: list[messages.ServerMessage] = [
     messages.PresenceChange("general", (), (), 0, 0),
     messages.History("general", (), more=False, ts=0, ref="r"),
     messages.Welcome(2, "ann", "d", messages.Limits(1, 1, 1, 1, 1, 1)),
-    messages.Joined("general", "k", 0, 0, (), 0, {}, recovered=True, history=(), more=False),
+    messages.Joined("general", "k", 0, 0, (), 0, {}, recovered=True, events=(), more=False),
     messages.HasRead("general", "ann", "Ann", 1),
     messages.Ack("r"),
     messages.Ack("r", "general", "id", 1),

@@ -96,8 +96,8 @@ def test_reading_is_stale_after_a_lost_change() -> None:
         assert not reading.is_stale()
         changes.note(deleted(9999, "one more"))
         assert reading.is_stale()
-        reading.begin()
-        assert not reading.is_stale()
+        with changes.reading() as later:
+            assert not later.is_stale()
 
 
 def test_record_is_limited_to_the_text_of_a_page() -> None:

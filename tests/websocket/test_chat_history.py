@@ -116,6 +116,51 @@ async def test_page_is_as_new_as_live_events_received_while_it_waited(
         assert texts_of(page) == ["0", "", "2"]
 
 
+async def test_page_is_as_new_as_live_events_received_after_the_client_asked_to_leave(
+    nursery: trio.Nursery,
+) -> None:
+    store = PausingStore()
+    await store.append(drafts("old"))
+    with Stage(store=store).talk() as talk:
+        pending = await talk.enter(hello(), cut=1)
+        talk.sent()
+        store.may_go_on = trio.Event()
+        await talk.say(command("history"), command("leave", room="general"))
+        nursery.start_soon(talk.run_jobs)
+        await trio.testing.wait_all_tasks_blocked()
+        pending.changes.note(edited("id0", "newer"))
+        store.may_go_on.set()
+        await trio.testing.wait_all_tasks_blocked()
+        (page,) = talk.sent()
+        assert texts_of(page) == ["newer"]
+
+
+@pytest.mark.parametrize("joins", [True, False])
+async def test_history_is_not_read_before_the_client_has_read_its_queue(
+    nursery: trio.Nursery, *, joins: bool
+) -> None:
+    store = PausingStore()
+    await store.append(drafts("a"))
+    with Stage(store=store, settings=Settings(send_queue_bytes=QUEUE_BYTES)).talk() as talk:
+        await talk.say(hello())
+        pending = Pending(talk.take_join(), cut=1)
+        if not joins:
+            talk.conversation.admit(pending)
+            await talk.run_jobs()
+            store.pages.clear()
+        stuff(talk)
+        if joins:
+            talk.conversation.admit(pending)
+        else:
+            await talk.say(command("history"))
+        nursery.start_soon(talk.run_jobs)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not store.pages
+        nursery.start_soon(talk.connection.outbox.drain_forever)
+        await read_all(talk)
+        assert len(store.pages) == 1
+
+
 async def test_page_is_read_again_after_too_many_changes(nursery: trio.Nursery) -> None:
     store = PausingStore()
     async with reading(store, nursery, "old") as (talk, pending):

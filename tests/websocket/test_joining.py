@@ -235,11 +235,29 @@ async def test_version_2_joins_again_over_a_damaged_or_evicted_gap(
             assert (len(pending.activated), again.room, again.ref) == (1, "general", None)
 
 
-async def test_client_that_has_left_receives_no_more_of_a_gap() -> None:
+async def test_client_that_leaves_receives_no_more_of_a_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with Stage(store=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
         await talk.say(hello())
-        pending = Pending(talk.take_join(), cut=1, gaps=[Gap(1, 20)], is_pending=False)
+        pending = Pending(talk.take_join(), cut=1, gaps=[Gap(1, 20)])
+
+        async def leave_during_the_gap(size: int, frames: int = 1) -> None:  # noqa: ARG001
+            pending.is_pending = not pending.activated
+
+        monkeypatch.setattr(talk.connection.outbox, "wait_to_fit", leave_during_the_gap)
         talk.conversation.admit(pending)
         await talk.run_jobs()
         assert seqs(talk.sent()) == []
+        assert len(pending.activated) == 2
+
+
+async def test_gap_of_a_client_that_has_left_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await filled(3)
+    monkeypatch.setattr(store, "read_after", damaged)
+    with Stage(store=store).talk() as talk:
+        await talk.say(hello())
+        pending = Pending(talk.take_join(), cut=1, gaps=[Gap(1, 3)], is_pending=False)
+        talk.conversation.admit(pending)
+        await talk.run_jobs()
         assert len(pending.activated) == 2

@@ -1,7 +1,8 @@
 """The outbox, case by case; `tests/fuzz` has any interleaving."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -9,6 +10,7 @@ import trio.testing
 
 from tests.websocket.pairs import Pair, outbox_pair, plain_outbox_pair, tls_outbox_pair, writer
 from tests.websocket.wire import TIMEOUT_SECONDS
+from trio_chat.errors import Owed
 from trio_chat.tls.socket import PIECE_BYTES
 
 CLOSE = b"the close frame"
@@ -144,6 +146,24 @@ async def test_queued_frames_are_encrypted_late() -> None:
         pair.offer(*[b"x"] * 100)
         assert pair.drops == [None]
         assert pair.outbox.waiting_frames == owed_frames
+
+
+async def test_bytes_after_the_encrypted_ones_are_written_later(nursery: trio.Nursery) -> None:
+    written: list[bytes] = []
+
+    async def write(parts: Sequence[bytes]) -> int:
+        await trio.lowlevel.checkpoint()
+        written.append(b"".join(parts))
+        if len(written) == 1:
+            raise Owed(3, 5)
+        return len(written[-1])
+
+    with outbox_pair(most=0) as pair:
+        pair.outbox._transport = SimpleNamespace(write=write)
+        pair.offer(b"abcd", b"efgh")
+        nursery.start_soon(pair.outbox.drain_forever)
+        await pair.outbox.flush()
+    assert written == [b"abcdefgh", b"fgh"]
 
 
 async def test_flush_waits_for_an_owed_close_frame() -> None:

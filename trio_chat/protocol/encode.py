@@ -146,9 +146,9 @@ def _joined(joined: Joined) -> Fields:
     history: object = orjson.Fragment(joined.json or b"")
     is_cut = False
     if joined.json is None:
-        sent = _fitting(reversed(joined.history))[::-1]
+        sent = _fitting(reversed(joined.events))[::-1]
         history = list(map(orjson.Fragment, sent))
-        is_cut = len(sent) < len(joined.history)
+        is_cut = len(sent) < len(joined.events)
     return {
         "type": "joined",
         "room": joined.room,

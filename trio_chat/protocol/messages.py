@@ -106,7 +106,7 @@ class Joined:
     count: int
     reads: Mapping[str, int]
     recovered: bool
-    history: tuple[Event, ...]
+    events: tuple[Event, ...]
     more: bool
     ref: str | None = None
     json: bytes | None = None

@@ -88,14 +88,10 @@ class Reading:
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes
-        self.begin()
-
-    def begin(self) -> None:
-        """Note that the store is asked now: earlier changes are in its answer."""
-        self._began = self._changes.count
+        self._began = changes.count  # earlier changes are in the answer of the store
 
     def is_stale(self) -> bool:
-        """Whether too much has changed since `begin`: the store must be asked again."""
+        """Whether too much has changed since it began: the store must be asked again."""
         return self._changes.lost > self._began
 
     def apply(self, events: tuple[Event, ...]) -> tuple[Event, ...]:

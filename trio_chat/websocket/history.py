@@ -7,7 +7,8 @@ them reads the store, and the others wait for it.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar, TypeVarTuple
+from functools import partial
+from typing import Final, TypeVar
 
 import trio
 
@@ -25,25 +26,22 @@ from trio_chat.store.base import Page, Store
 from trio_chat.store.recent import MOST_MARKS, RecentPages
 
 _Result = TypeVar("_Result")
-_Arguments = TypeVarTuple("_Arguments")
 
+# Reads of the store at the same time, for all clients. The hub's reads are separate, so they never
+# wait for these. More threads would only compete for the interpreter.
 READERS: Final = 4
-"""Reads of the store at the same time, for all clients. The hub's reads are separate, so they never
-wait for these. More threads would only compete for the interpreter."""
 
+# Answers in progress for one address, until its clients have received them: 8 MiB at most.
 SHARES_OF_ADDRESS: Final = 32
-"""Answers in progress for one address, until its clients have received them: 8 MiB at most."""
 
+# A thread encodes larger pages, which takes milliseconds.
 LARGE_EVENTS: Final = 100
 LARGE_CHARS: Final = 64 * 1024
-"""A thread encodes larger pages, which takes milliseconds. Events encoded before do not
-count, unless the page is compressed."""
 
 SHORT_BYTES: Final = 16 * 1024
 """Answers up to this size are sent at once."""
 
-_FOR_EVER = (1 << 53) - 1
-"""Above every ``seq``."""
+_FOR_EVER: Final = (1 << 53) - 1  # above every ``seq``
 
 _NOTHING: Final = Page((), more=False)
 
@@ -61,8 +59,7 @@ class HistoryReader:
     def __init__(self, store: Store, recent: RecentPages, context: Context) -> None:
         self.turns = FairQueue(READERS)
         self.shares = Shares(SHARES_OF_ADDRESS)
-        self._fills = Shares(1)
-        """By room: one client at a time reads it into memory."""
+        self._fills = Shares(1)  # by room: one client at a time reads it into memory
         self._store = store
         self._recent = recent
         self._settings = context.settings
@@ -70,43 +67,28 @@ class HistoryReader:
 
     # --- joins -----------------------------------------------------------------------------------
 
-    def recent_answer(self, subscription: Subscription) -> bytes | None:
-        """Return the answer to a join, as a frame, if it is short and in memory."""
-        count = self._to_resume(subscription)
-        page = self._recent_events(subscription, count)
-        if page is None or (count is not None and not _is_whole(page, subscription, count)):
+    def recent_answer(self, subscription: Subscription) -> list[bytes] | None:
+        """Return the answer to a join, as frames, if it is short and in memory."""
+        count = self._missed_count(subscription)
+        page, marks = self._recent_events(subscription, count), self._recent_marks(subscription)
+        if page is None or marks is None or not _is_whole(page, subscription, count):
             return None
         if page.json is None and not is_large(page.events, Encoding.PLAIN):
             page.json = encode_history(page.events)
         if page.json is None or len(page.json) > SHORT_BYTES:
             return None
-        member = subscription.join.member
-        answer: Joined | History | None = None
-        if not member.encoding.is_version_2:
-            answer = self._plain(subscription, page)
-        else:
-            room, epoch = subscription.join.room, subscription.epoch
-            marks: Mapping[str, int] | None = {}
-            if not self._recent.has_no_marks(room, epoch):
-                marks = self._recent.marks(room, epoch, _users(subscription))
-            if marks is not None:
-                answer = _joined(subscription, page, marks, is_recovered=count is not None)
-        frame = frame_of(member, answer) if answer is not None else None
-        return frame if frame is not None and len(frame) <= SHORT_BYTES else None
+        answer = self._answer(subscription, page, marks, is_recovered=count is not None)
+        frames = [frame_of(subscription.join.member, answer)] if answer is not None else []
+        return frames if sum(map(len, frames)) <= SHORT_BYTES else None
 
     async def answer(self, subscription: Subscription) -> list[bytes]:
         """Read the answer to a join, as frames: the missed events, or the newest ones."""
-        join = subscription.join
-        if not join.member.encoding.is_version_2:
-            history = self._plain(subscription, await self._events(subscription, None))
-            return [await self.frame(join.member, join.address, history)] if history else []
         missed = await self._missed(subscription)
         page = missed or await self._events(subscription, None)
-        marks: Mapping[str, int] = {}
-        if not self._recent.has_no_marks(join.room, subscription.epoch):
-            marks = await self._marks(subscription)
-        joined = _joined(subscription, page, marks, is_recovered=missed is not None)
-        return [await self.frame(join.member, join.address, joined)]
+        marks = await self._marks(subscription)
+        answer = self._answer(subscription, page, marks, is_recovered=missed is not None)
+        join = subscription.join
+        return [await self.frame(join.member, join.address, answer)] if answer is not None else []
 
     async def between(self, subscription: Subscription, gap: Gap, limit: int) -> tuple[Event, ...]:
         """Read the first events of a gap, up to a limit; none if the store has lost them."""
@@ -117,12 +99,7 @@ class HistoryReader:
     # --- pages -----------------------------------------------------------------------------------
 
     def recent_page(self, asked: ReadHistory, epoch: str | None) -> History | None:
-        """Return the page for a request if it is in memory, else None.
-
-        Args:
-            asked: The request.
-            epoch: The epoch that the client knows; None if it knows none.
-        """
+        """Return a page if it is in memory; ``epoch`` is what the client knows, if anything."""
         if epoch is None:
             return None
         if asked.after is not None:
@@ -133,7 +110,7 @@ class HistoryReader:
         return None if page is None else self._history(asked, page)
 
     async def page(self, asked: ReadHistory, epoch: str | None) -> History:
-        """Read the page for a request from the store. Take one of the `turns` before."""
+        """Read a page from the store. Take one of the `turns` before."""
         if asked.after is not None:
             page = await self._store.read_after(asked.room, asked.after, asked.limit)
         else:
@@ -143,23 +120,48 @@ class HistoryReader:
 
     async def frame(self, member: Member, address: str, message: History | Joined) -> bytes:
         """Encode events for a member; in a thread if they would hold the event loop."""
-        events = message.events if isinstance(message, History) else message.history
-        return await self._in_thread_if_large(
-            address, member.encoding, events, frame_of, member, message
-        )
+        call = partial(frame_of, member, message)
+        return await self._in_thread_if_large(address, member.encoding, message.events, call)
 
     # --- inside ----------------------------------------------------------------------------------
-
-    def _plain(self, subscription: Subscription, page: Page) -> History | None:
-        events = plain_events(page.events)
-        room = subscription.join.room
-        return History(room, events, page.more, self._wall_ms()) if events else None
 
     def _history(self, asked: ReadHistory, page: Page) -> History:
         is_forward = asked.after is not None
         return History(asked.room, page.events, page.more, self._wall_ms(), is_forward, asked.ref)
 
-    def _to_resume(self, subscription: Subscription) -> int | None:
+    def _answer(
+        self,
+        subscription: Subscription,
+        page: Page,
+        marks: Mapping[str, int],
+        *,
+        is_recovered: bool,
+    ) -> Joined | History | None:
+        """Return the answer to a join; a plain client without history receives none."""
+        join, members = subscription.join, subscription.members
+        if not join.member.encoding.is_version_2:
+            events = plain_events(page.events)
+            return History(join.room, events, page.more, self._wall_ms()) if events else None
+        own = join.name.key
+        read = [(name, marks[name.key]) for name in members if name.key in marks] if marks else []
+        if read:
+            subscription.show_read({name.shown: seq for name, seq in read})
+        return Joined(
+            room=join.room,
+            epoch=subscription.epoch,
+            head=subscription.cut,
+            read=marks.get(own, 0),
+            users=tuple(name.shown for name in members),
+            count=subscription.count,
+            reads={name.shown: seq for name, seq in read if name.key != own},
+            recovered=is_recovered,
+            events=page.events,
+            more=page.more and not is_recovered,
+            ref=join.ref,
+            json=page.json,
+        )
+
+    def _missed_count(self, subscription: Subscription) -> int | None:
         """Return how many events a client has missed; None if it cannot resume."""
         since = subscription.join.since
         if since.since is None or since.epoch != subscription.epoch:
@@ -173,7 +175,7 @@ class HistoryReader:
         Returns:
             None if that is impossible, or too much (docs/reference/wire.md, promise 5).
         """
-        count = self._to_resume(subscription)
+        count = self._missed_count(subscription)
         if not count:
             return None if count is None else _NOTHING
         try:
@@ -184,19 +186,12 @@ class HistoryReader:
         if not _is_whole(page, subscription, count):
             return None
         if page.json is None:
-            address, events = subscription.join.address, page.events
-            page.json = await self._in_thread_if_large(
-                address, Encoding.PLAIN, events, encode_history, events
-            )
+            address, call = subscription.join.address, partial(encode_history, page.events)
+            page.json = await self._in_thread_if_large(address, Encoding.PLAIN, page.events, call)
         return page if page.json is not None else None
 
     def _recent_events(self, subscription: Subscription, count: int | None) -> Page | None:
-        """Return the events up to the cut, if they are in memory.
-
-        Args:
-            subscription: The subscription.
-            count: How many events; None for as many as a joining client receives.
-        """
+        """Return the last ``count`` events up to the cut if they are in memory; None as for all."""
         room, epoch, cut = subscription.join.room, subscription.epoch, subscription.cut
         if count is None:
             return self._recent.before(room, epoch, cut, self._settings.history_size)
@@ -204,15 +199,14 @@ class HistoryReader:
 
     async def _events(self, subscription: Subscription, count: int | None) -> Page:
         """Read the events up to the cut; see `_recent_events`."""
+        room, cut, size = subscription.join.room, subscription.cut, self._settings.history_size
         page = self._recent_events(subscription, count)
         if page is None:
-            await self._fill(subscription, max(count or 0, self._settings.history_size))
+            await self._fill(subscription, max(count or 0, size))
             page = self._recent_events(subscription, count)
         if page is None:
-            room, cut = subscription.join.room, subscription.cut
             async with self.turns.place(subscription.join.address):
                 if count is None:
-                    size = self._settings.history_size
                     page = await self._store.read_before(room, cut + 1, size)
                 else:
                     page = await self._store.read_after(room, cut - count, count)
@@ -233,35 +227,38 @@ class HistoryReader:
                     page = await self._store.read_before(room, _FOR_EVER, most)
                 filling.keep_page(_check(page, epoch))
 
+    def _recent_marks(self, subscription: Subscription) -> Mapping[str, int] | None:
+        """Return the read markers that the client receives, if they are in memory."""
+        room, epoch = subscription.join.room, subscription.epoch
+        is_version_2 = subscription.join.member.encoding.is_version_2
+        if not is_version_2 or self._recent.has_no_marks(room, epoch):
+            return {}
+        return self._recent.marks(room, epoch, _users(subscription))
+
     async def _marks(self, subscription: Subscription) -> Mapping[str, int]:
-        """Read the markers of the members, and all others into memory."""
-        room, epoch, users = subscription.join.room, subscription.epoch, _users(subscription)
+        """Read the markers that the client receives, and all others into memory."""
+        room, epoch = subscription.join.room, subscription.epoch
         address = subscription.join.address
-        marks = self._recent.marks(room, epoch, users)
+        marks = self._recent_marks(subscription)
         if marks is None and self._recent.takes_marks(room, epoch):
             async with self._fills.share(room):
                 if self._recent.takes_marks(room, epoch):  # no other client has
                     with suppress(DamagedData), self._recent.filling(room) as filling:
                         async with self.turns.place(address):
                             filling.keep_marks(await self._store.all_marks(room, MOST_MARKS))
-            marks = self._recent.marks(room, epoch, users)
+            marks = self._recent_marks(subscription)
         if marks is None:
             async with self.turns.place(address):
-                marks = await self._store.marks(room, users)
+                marks = await self._store.marks(room, _users(subscription))
         return marks
 
     async def _in_thread_if_large(
-        self,
-        address: str,
-        encoding: Encoding,
-        events: Sequence[Event],
-        call: Callable[[*_Arguments], _Result],
-        *arguments: *_Arguments,
+        self, address: str, encoding: Encoding, events: Sequence[Event], call: Callable[[], _Result]
     ) -> _Result:
         if not is_large(events, encoding):
-            return call(*arguments)
+            return call()
         async with self.turns.place(address):
-            return await trio.to_thread.run_sync(call, *arguments, abandon_on_cancel=True)
+            return await trio.to_thread.run_sync(call, abandon_on_cancel=True)
 
 
 def frame_of(member: Member, message: ServerMessage) -> bytes:
@@ -271,45 +268,23 @@ def frame_of(member: Member, message: ServerMessage) -> bytes:
 
 def is_large(events: Sequence[Event], encoding: Encoding) -> bool:
     """Whether encoding these events would hold the event loop too long."""
-    if not encoding.is_deflated:
+    if not encoding.is_deflated:  # otherwise JSON that exists already takes time, too
         events = [event for event in events if not event.encoded]
     return len(events) > LARGE_EVENTS or sum(len(event.message) for event in events) > LARGE_CHARS
 
 
-def _is_whole(page: Page, subscription: Subscription, count: int) -> bool:
-    """Whether a page has exactly this many events up to the cut."""
+def _is_whole(page: Page, subscription: Subscription, count: int | None) -> bool:
+    """Whether a page has the last ``count`` events up to the cut; None accepts any page."""
     events = page.events
-    return len(events) == count and (not count or events[0].seq == subscription.cut - count + 1)
+    if not count:
+        return count is None or not events
+    return len(events) == count and events[0].seq == subscription.cut - count + 1
 
 
 def _users(subscription: Subscription) -> Sequence[str]:
     """Return the keys of the users whose read markers a joining client receives, its own first."""
     own = subscription.join.name.key
     return [own, *(name.key for name in subscription.members if name.key != own)]
-
-
-def _joined(
-    subscription: Subscription, page: Page, marks: Mapping[str, int], *, is_recovered: bool
-) -> Joined:
-    join, members = subscription.join, subscription.members
-    own = join.name.key
-    read = [(name, marks[name.key]) for name in members if name.key in marks] if marks else []
-    if read:
-        subscription.show_read({name.shown: seq for name, seq in read})
-    return Joined(
-        room=join.room,
-        epoch=subscription.epoch,
-        head=subscription.cut,
-        read=marks.get(own, 0),
-        users=tuple(name.shown for name in members),
-        count=subscription.count,
-        reads={name.shown: seq for name, seq in read if name.key != own},
-        recovered=is_recovered,
-        history=page.events,
-        more=page.more and not is_recovered,
-        ref=join.ref,
-        json=page.json,
-    )
 
 
 def _check(page: Page, epoch: str) -> Page:

@@ -43,11 +43,11 @@ Job = Callable[[], Awaitable[None]]
 # add 50 rooms.
 MAX_PENDING: Final = 128
 
+# Clients of one address that may wait for an answer: as many as may wait to be accepted.
 MAX_WAITING: Final = 4096
-"""Clients of one address that may wait for an answer: as many as may wait to be accepted."""
 
+# Time in which the server answers all clients that may wait for one address.
 _CROWDED_RETRY_MS: Final = 5000
-"""Time in which the server answers all clients that may wait for one address."""
 
 _UNCOUNTED: Final = 2
 """Frames that a subscription does not count: the presence, and an acknowledgement."""
@@ -65,27 +65,25 @@ _OUTAGE_SECONDS: Final = OUTAGE_RETRY_MS / 1000
 class Joining:
     """The rooms of one client, and its requests that wait for the store.
 
-    Joins, refusals and departures may cross. So this object keeps each join until the hub has
-    answered it, unless the client leaves the room meanwhile.
+    Attributes:
+        is_stopped: Set by the chat when the connection closes: the client must enter no more rooms.
     """
 
     def __init__(self, connection: Connection, reader: HistoryReader, session: Session) -> None:
+        self.is_stopped = False
         self._connection = connection
         self._outbox = connection.outbox
         self._address = connection.address
         self._reader = reader
         self._session = session
         self._name: Name  # known from the first message on
-        self._joins: dict[str, list[Join]] = {}
-        self._subscriptions: dict[str, Subscription] = {}
-        """By room, the newest one."""
-        self._epochs: dict[str, str] = {}
-        """By room, the epoch of the history that the client has received."""
+        # Joins, refusals and departures may cross. So this keeps each join until the hub has
+        # answered it, unless the client leaves the room meanwhile.
+        self._joins: list[Join] = []
+        self._subscriptions: dict[str, Subscription] = {}  # by room, the newest one
+        self._epochs: dict[str, str] = {}  # by room, of the history that the client has received
         self._jobs: list[Job] = []
-        self._is_running = False
-        """Whether a task runs the jobs."""
-        self.is_stopped = False
-        """Set by the chat when the connection closes: the client must enter no more rooms."""
+        self._is_running = False  # whether a task runs the jobs
 
     # --- for the chat ----------------------------------------------------------------------------
 
@@ -109,7 +107,7 @@ class Joining:
         """Note that the client leaves: answers to its earlier joins no longer count."""
         self._session.rooms.discard(room)
         self._subscriptions.pop(room, None)
-        self._joins.pop(room, None)
+        self._joins = [join for join in self._joins if join.room != room]
         self._epochs.pop(room, None)
 
     def read_history(self, member: Member, asked: ReadHistory) -> None:
@@ -135,12 +133,18 @@ class Joining:
         """Send the history of a room to which the hub has admitted the client."""
         if self.is_stopped:  # the hub has not received the `Leave` yet
             return
-        room = subscription.join.room
+        room, frames = subscription.join.room, None
         if self._remove(subscription.join) or room in self._subscriptions:
             self._subscriptions[room] = subscription
-        # An earlier subscription to the room must be activated before this one.
-        if self._is_running or not self._show_at_once(subscription):
+        # An earlier subscription to the room must be activated before this one. Only a small answer
+        # needs no share of the address.
+        if not self._is_running and not self._outbox.waiting_frames:
+            frames = self._reader.recent_answer(subscription)
+        if frames is None:
             self._add(partial(self._show, subscription))
+        else:
+            subscription.activate(frames)  # it holds no events yet
+            self._note_epoch(subscription)
 
     def turn_away(self, join: Join, error: CommandError) -> None:
         """Handle a refused join: the client stays as before, in the room or not."""
@@ -151,29 +155,28 @@ class Joining:
         elif not join.member.encoding.is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
         else:
-            if counts and room not in self._subscriptions and room not in self._joins:
-                self._session.rooms.discard(room)
+            if counts and room not in self._subscriptions:
+                self._forget(room)
             join.member.refuse(error)
 
     def _ask(
         self, member: Member, room: str, since: Since = NOTHING_SEEN, ref: str | None = None
     ) -> Join:
         """Return the request for a room, and expect its answer."""
-        return self._expect(Join(member, room, self._name, since, ref, self._address))
-
-    def _expect(self, join: Join) -> Join:
-        self._joins.setdefault(join.room, []).append(join)
+        join = Join(member, room, self._name, since, ref, self._address)
+        self._joins.append(join)
         return join
 
     def _remove(self, join: Join) -> bool:
         """Remove a join that the hub has answered; return whether the answer still counts."""
-        waiting = self._joins.get(join.room, [])
-        rest = [one for one in waiting if one is not join]
-        if rest:
-            self._joins[join.room] = rest
-        else:
-            self._joins.pop(join.room, None)
-        return len(rest) < len(waiting)
+        before = len(self._joins)
+        self._joins = [one for one in self._joins if one is not join]
+        return len(self._joins) < before
+
+    def _forget(self, room: str) -> None:
+        """Note that the client is not in a room, unless another join may let it in."""
+        if all(join.room != room for join in self._joins):
+            self._session.rooms.discard(room)
 
     def _join_later(self, join: Join, seconds: float) -> None:
         """Repeat a join after a delay, unless the subscription changes; no request waits for it.
@@ -188,7 +191,8 @@ class Joining:
         await trio.sleep(seconds)
         # A join after the `Leave` would never end.
         if self._subscriptions.get(join.room) is subscription and not self.is_stopped:
-            self._connection.ask(self._expect(join))
+            self._joins.append(join)
+            self._connection.ask(join)
 
     # --- requests that wait for the store --------------------------------------------------------
 
@@ -214,20 +218,6 @@ class Joining:
             await self._jobs.pop(0)()
             await trio.lowlevel.checkpoint()  # a job need not block: others must get their turn
         self._is_running = False
-
-    def _show_at_once(self, subscription: Subscription) -> bool:
-        """Do what `_show` does; return False, with nothing done, if it would wait.
-
-        Only a small answer needs no share of the address.
-        """
-        frame = None
-        if not self._outbox.waiting_frames:
-            frame = self._reader.recent_answer(subscription)
-        if frame is None:
-            return False
-        subscription.activate([frame])  # it holds no events yet
-        self._note_epoch(subscription)
-        return True
 
     async def _show(self, subscription: Subscription) -> None:
         """Send the history of a room, and activate the subscription.
@@ -272,8 +262,7 @@ class Joining:
             subscription.discard()
             if self._subscriptions.get(room) is subscription:
                 del self._subscriptions[room]
-                if room not in self._joins:
-                    self._session.rooms.discard(room)
+                self._forget(room)
                 self._connection.ask(LeaveRoom(room, member=join.member))
             join.member.refuse(_refusal_for(join, outage))
         return False
@@ -319,7 +308,7 @@ class Joining:
             shown = events if member.encoding.is_version_2 else plain_events(events)
             frames = [frame_of(member, event) for event in shown]
             await self._wait_to_fit(member, frames)
-            if frames and subscription.is_pending:
+            if frames and subscription.is_pending:  # it may have left in the meantime
                 member.offer(frames, b"".join(frames))
             gap = Gap(events[-1].seq, gap.upto)
         return True
@@ -328,25 +317,24 @@ class Joining:
         self, member: Member, asked: ReadHistory, subscription: Subscription | None
     ) -> None:
         """Send a page of history, with no text older than the client has received."""
-        # The client may have left meanwhile, which the hub does not know yet, or joined again.
+        # The client may have joined again, or have left, which the hub does not know yet.
         subscription = self._subscriptions.get(asked.room) or subscription
         changes = subscription.changes if subscription is not None else Changes()
         epoch = self._epochs.get(asked.room)
+        is_sent = False
         try:
-            with changes.reading() as reading:
-                is_sent = False
-                while not is_sent:
-                    await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
-                    async with self._reader.shares.share(self._address):
-                        reading.begin()
+            while not is_sent:
+                # As in `_show`.
+                await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
+                async with self._reader.shares.share(self._address):
+                    with changes.reading() as reading:
                         history = self._reader.recent_page(asked, epoch)
                         if history is None:
                             async with self._reader.turns.place(self._address):
-                                reading.begin()
                                 history = await self._reader.page(asked, epoch)
                         frame = await self._reader.frame(member, self._address, history)
                         is_sent = await self._send_current(member, history, frame, reading)
-                        await self._wait_until_taken([frame])
+                    await self._wait_until_taken([frame])
         except Outage as outage:
             member.refuse(_refusal_for(asked, outage))
 

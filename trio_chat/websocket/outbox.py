@@ -7,14 +7,12 @@ The rule of this file: *every byte for a socket passes its outbox, in the order 
 the writer uses the socket while frames are waiting.*
 
 While no frame is waiting, `Outbox.offer` writes through: the hub itself sends to the socket,
-without waking a task. The rest waits, frame by frame, in a bounded memory channel that the writer
-of the connection empties. A frame counts until the socket has accepted all of it, also while
-the writer has it. A frame that does not fit drops the client, like the ``default`` branch of Go's
-``select``.
+without waking a task. The rest waits in a bounded memory channel that the connection's writer
+empties. A frame counts until the socket has accepted all of it. A frame that does not fit drops the
+client, like the ``default`` branch of Go's ``select``.
 
-Under TLS a frame has a third state: encrypted, so that it must be sent, but not accepted by the
-socket. Its ciphertext is *owed*: the transport sends it before it encrypts anything else, and the
-frame counts until then (docs/explanation/write-through.md).
+Under TLS some encrypted bytes may be *owed*: the transport sends them before it encrypts anything
+else, and their frames count until then (docs/explanation/write-through.md).
 """
 
 from collections.abc import Callable, Sequence
@@ -39,10 +37,6 @@ class _Waiting:
     """The bytes not sent yet; under TLS, not encrypted yet. If empty, the ciphertext is owed."""
     size: int
 
-    @property
-    def has_begun(self) -> bool:
-        return len(self.rest) < self.size
-
 
 class Outbox:
     """The send queue of one connection, and its only way to the socket.
@@ -53,6 +47,10 @@ class Outbox:
         max_bytes: The maximum size of the waiting frames.
         write_timeout_seconds: The time limit for sending one frame, once it is next.
         on_full: Called once, after the outbox has dropped the client.
+
+    Attributes:
+        waiting_frames: The number of frames in the queue, with those that the writer has.
+        is_broken: Whether the socket has failed.
     """
 
     def __init__(
@@ -64,14 +62,14 @@ class Outbox:
         write_timeout_seconds: float,
         on_full: Callable[[], None],
     ) -> None:
+        self.waiting_frames = 0
+        self.is_broken = False
         self._transport = transport
         self._sender = transport.sender
         self._max_frames = max_frames
         self._max_bytes = max_bytes
         self._write_timeout_seconds = write_timeout_seconds
         self._on_full = on_full
-        self.waiting_frames = 0
-        """The number of frames in the queue, with those that the writer has."""
         self._waiting_bytes = 0
         self._queue, self._backlog = trio.open_memory_channel[_Waiting](max_frames)
         self._hand: list[_Waiting] = []
@@ -83,20 +81,14 @@ class Outbox:
         self._writing = trio.CancelScope()
         """The scope of writing the next frame; its deadline ends the connection."""
         self._sealed = False
-        self.is_broken = False
-        """Whether the socket has failed."""
 
     # --- sync: for the hub -----------------------------------------------------------------------
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
-        """Send frames now, or queue them.
+        """Send whole frames, in order, now, or queue them; ``joined`` is the same frames, joined.
 
         If they do not fit, the outbox discards every frame that it has not begun to send, seals
         itself and calls ``on_full``. A sealed outbox ignores the frames.
-
-        Args:
-            frames: Whole frames, in order.
-            joined: The same frames, joined.
         """
         if self._sealed:
             return
@@ -118,7 +110,7 @@ class Outbox:
         self._queue_rest(frames, sent, sent)
 
     def seal(self) -> None:
-        """Accept only `send` from now on: the connection is closing."""
+        """Accept only `send` and `send_nowait` from now on: the connection is closing."""
         self._sealed = True
 
     def retire(self) -> None:
@@ -131,7 +123,7 @@ class Outbox:
     async def send(self, data: bytes) -> None:
         """Wait until the queue has space, then send one frame; never drop the client.
 
-        For frames of trio-websocket. A cancellation sends nothing.
+        A cancellation sends nothing.
 
         Raises:
             trio.BrokenResourceError: The socket has failed.
@@ -142,11 +134,7 @@ class Outbox:
         self.send_nowait(data)
 
     def send_nowait(self, data: bytes) -> None:
-        """Send one frame now, or queue it, whatever its size.
-
-        Raises:
-            trio.BrokenResourceError: The socket has failed.
-        """
+        """Send one frame now, or queue it, whatever its size. Raises as `send` does."""
         begun, is_sent = 0, False
         if not self.waiting_frames:
             try:
@@ -179,14 +167,7 @@ class Outbox:
         For answers: a client must not be dropped for its own request.
         """
         await trio.lowlevel.checkpoint()
-        while (
-            self.waiting_frames
-            and (
-                self._waiting_bytes + size > self._max_bytes
-                or self.waiting_frames + frames > self._max_frames
-            )
-            and not self.is_broken
-        ):
+        while self.waiting_frames and not self._fits(frames, size) and not self.is_broken:
             await self._wait_for_progress()
 
     async def wait_until_below(self, size: int) -> None:
@@ -220,14 +201,7 @@ class Outbox:
     # --- inside ----------------------------------------------------------------------------------
 
     def _queue_rest(self, frames: Sequence[bytes], sent: int, begun: int) -> None:
-        """Queue the frames that the socket has not accepted completely.
-
-        Args:
-            frames: Whole frames, in order.
-            sent: The number of bytes sent.
-            begun: The number of bytes that must be sent whatever happens: under TLS, the encrypted
-                ones; else `sent`.
-        """
+        """Queue the frames of which not all is sent; ``begun`` bytes must be sent in any case."""
         for frame in frames:
             size = len(frame)
             if begun > 0:
@@ -266,8 +240,8 @@ class Outbox:
     def _drop(self) -> None:
         """Drop the client: discard all frames that have not begun."""
         self.seal()
-        self._hand += self._take_nowait(self._max_frames)
-        self._hand = [waiting for waiting in self._hand if waiting.has_begun]
+        self._take_nowait(self._max_frames)
+        self._hand = [waiting for waiting in self._hand if len(waiting.rest) < waiting.size]
         self.waiting_frames = len(self._hand)
         self._waiting_bytes = sum(waiting.size for waiting in self._hand)
         if self._hand:  # the client has the whole time limit again, for the close frame
@@ -307,7 +281,7 @@ class Outbox:
             done += 1
         del self._hand[:done]
         if sent:
-            self._hand[0].rest = memoryview(self._hand[0].rest)[sent:]
+            self._begin(sent)
         self.waiting_frames -= done
         if done:
             self._announce_progress()

@@ -39,13 +39,10 @@ class Transport(Protocol):
         """The sender for each delivery: the socket itself if possible."""
 
     async def write(self, parts: Sequence[bytes | memoryview]) -> int:
-        """Send a first part of the joined bytes, or wait until the socket accepts more.
+        """Send a first part of the joined bytes, and return its size; then no byte is owed.
 
-        After waiting it returns 0, as the caller may have other parts by then. A cancellation
-        sends nothing. It raises as `Sender.send` does, except `BlockingIOError`.
-
-        Returns:
-            The number of bytes sent. No byte is owed.
+        If the socket accepts none now, wait and return 0: by then the caller may have other parts.
+        A cancellation sends nothing. It raises as `Sender.send` does, except `BlockingIOError`.
         """
 
     def fileno(self) -> int:
@@ -74,8 +71,7 @@ class Transport(Protocol):
     async def aclose(self, *, reset: bool) -> None:
         """Close the socket, in bounded time though shielded from cancellation.
 
-        Args:
-            reset: Whether to reset the connection, which loses data on the way to the peer.
+        A ``reset`` loses data on the way to the peer.
         """
 
     def limit_send_buffer(self, size: int) -> None:
