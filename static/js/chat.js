@@ -6,6 +6,7 @@ import { TOKEN_EXPIRED } from "./client/closecodes.js";
 import { socketUrl } from "./client/connection.js";
 import { CurrentSession } from "./client/current.js";
 import { DEFAULT_ROOM, MAX_ROOMS } from "./client/wire.js";
+import { followCopies } from "./copying.js";
 import { Details } from "./details.js";
 import { find } from "./dom.js";
 import { Drafts } from "./drafts.js";
@@ -104,6 +105,7 @@ for (const event of ["pagehide", "visibilitychange"]) globalThis.addEventListene
     drafts?.flush();
     updates.flush(); // A hidden page draws no frame, and the last change may wait for one.
   });
+followCopies(find("#messages", HTMLElement));
 listenForShortcuts(chatPage, () => view.focus());
 followNewLinks(takeNewLogin);
 // After that: a token leaves the address before the address opens a room.

@@ -197,6 +197,7 @@ export class Conversation {
     const row = this.#rowAt(target);
     if (action === undefined || row === undefined) return;
     if (action === "edit") this.#edit(row);
+    else if (action === "fold") row.toggleFold(this.#scroll);
     else this.#onAction(action, row.line);
   }
 

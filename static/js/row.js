@@ -80,7 +80,7 @@ export class MessageRow {
     this.#line = line;
     this.#people = people;
     this.#more.hidden = true;
-    this.#more.addEventListener("click", () => this.#fold(this.#more.ariaExpanded === "true"));
+    this.#more.dataset.action = "fold";
     // A screen reader should read the message, and not how far it has come.
     for (const part of [this.#meta, this.#seen]) part.ariaLive = "off";
     // The space is for copied text. In the name it takes no room where the name is not shown.
@@ -149,6 +149,17 @@ export class MessageRow {
     this.#bubble.append(form);
     if (half === undefined) field.focus();
     else resume(half);
+  }
+
+  /**
+   * Fold or unfold a long text.
+   *
+   * @param {import("./scroll.js").FollowingScroll} scroll What the reader looks at stays in place: the
+   *   beginning of the text, or the button when it folds.
+   */
+  toggleFold(scroll) {
+    const isFolded = this.element.classList.contains("folded");
+    scroll.stay(isFolded ? this.element : this.#more, () => this.#fold(!isFolded));
   }
 
   /** @param {boolean} isStop Whether the Tab key reaches the actions. */

@@ -62,6 +62,19 @@ export class FollowingScroll {
     this.follow();
   }
 
+  /**
+   * Change the height of a line that the reader looks at. The end may move out of view.
+   *
+   * @param {Element} part Of the line. It stays in place.
+   * @param {() => void} change
+   */
+  stay(part, change) {
+    const before = part.getBoundingClientRect().top;
+    change();
+    this.#box.scrollTop += part.getBoundingClientRect().top - before;
+    this.#check(() => {});
+  }
+
   /** @param {number} count The number of lines added below: follow them, or count them on the button. */
   added(count = 1) {
     this.#catchUp();

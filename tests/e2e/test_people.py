@@ -18,17 +18,6 @@ def test_two_windows_of_one_user_are_one_person(open_chat: OpenChat) -> None:
     expect(first.own).to_have_text(["from the first", "from the second"])
 
 
-def test_a_large_room_lists_its_first_names_with_the_own_one(open_chat: OpenChat) -> None:
-    line = Line()
-    zoe = open_chat(prepare=line.prepare).join("zoe")
-    names = [f"user {number:03}" for number in range(200)]
-    line.send(type="presence", room="general", online=names, offline=[], count=5001)
-    expect(zoe.people).to_have_count(201)
-    expect(zoe.own_name).to_have_text(["zoe"])
-    expect(zoe.people_count).to_have_text("5,001")
-    expect(zoe.page.locator(".more-people")).to_have_text("and 4,800 more")
-
-
 def typing_sent_by(window: ChatWindow) -> list[bool]:
     return [message["isTyping"] for message in window.sent("typing")]
 
