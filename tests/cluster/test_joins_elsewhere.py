@@ -17,7 +17,7 @@ V2 = Encoding.VERSION_2
 
 def in_memory(scene: Scene, room: str) -> list[str] | None:
     """Return the texts that a join receives without a read of the store."""
-    page = scene.hub.recent.before(room, scene.hub._rooms[room].epoch, None, 50)
+    page = scene.hub.recent.before(room, scene.hub._rooms.by_name[room].epoch, None, 50)
     return None if page is None else [event.message for event in page.events]
 
 

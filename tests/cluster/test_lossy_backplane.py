@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.cluster.nodes import Cluster, ClusterNode
 from tests.hub.scene import ROOM, edit, say
 from tests.hub.test_outages import FailingStore
-from trio_chat.cluster.positions import COMPARE_SECONDS
+from trio_chat.cluster.heads import COMPARE_SECONDS
 from trio_chat.protocol.encodings import Encoding
 
 NODES = "abc"

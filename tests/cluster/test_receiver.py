@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from tests.cluster.nodes import Pair, Published
 from tests.hub.scene import Scene
 from trio_chat.cluster.envelope import Envelope, pack, unpack
-from trio_chat.cluster.positions import UNCONNECTED_SECONDS
+from trio_chat.cluster.heads import UNCONNECTED_SECONDS
 from trio_chat.hub.requests import InTurn
 
 

@@ -7,9 +7,9 @@ import trio.testing
 from tests.cluster.nodes import Pair, cut
 from tests.hub.scene import ROOM, WALL_MS, Recorder, delete, edit, forget, join, leave, say
 from tests.support.clocks import jump
-from trio_chat.cluster import positions
+from trio_chat.cluster import heads as cluster_heads
 from trio_chat.cluster.envelope import unpack
-from trio_chat.cluster.positions import COMPARE_SECONDS, GAP_SECONDS, UNCONNECTED_SECONDS
+from trio_chat.cluster.heads import COMPARE_SECONDS, GAP_SECONDS, UNCONNECTED_SECONDS
 from trio_chat.hub import heads
 from trio_chat.hub.requests import InTurn, Tick
 from trio_chat.protocol.encodings import Encoding
@@ -208,7 +208,7 @@ async def behind(pair: Pair) -> dict[str, Recorder]:
 async def test_many_rooms_are_compared_and_read_in_parts(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(positions, "_COMPARED_AT_ONCE", 8)
+    monkeypatch.setattr(cluster_heads, "_COMPARED_AT_ONCE", 8)
     monkeypatch.setattr(heads, "_READ_AT_ONCE", 3)
     members = await behind(pair)
     await pair.wait(COMPARE_SECONDS)

@@ -168,7 +168,7 @@ async def test_the_marker_of_a_leaving_user_is_sent_and_forgotten(chat: Chat) ->
     assert [line for line in new(chat.eve) if "read" in line] == ["ann read 1", "ann read 2"]
     await chat.wait(READ_SECONDS)
     for node in chat.nodes:
-        receipts = node.scene.hub._rooms[ROOM].receipts
+        receipts = node.scene.hub._rooms.by_name[ROOM].receipts
         assert (receipts.known(), receipts.is_quiet) == ({}, True)
 
 

@@ -252,7 +252,7 @@ async def test_a_new_session_in_a_large_room_is_not_stored(nursery: trio.Nursery
 async def test_a_room_without_members_here_closes(cluster: Cluster) -> None:
     await cluster.join(0, "ann")
     await cluster.leave(1, await cluster.join(1, "eve"))
-    rooms = cluster[1].scene.hub._rooms
+    rooms = cluster[1].scene.hub._rooms.by_name
     await cluster.wait(3600, step=5)
     assert ROOM not in rooms
     assert cluster.lists() == [["ann"], ["ann"]]
@@ -264,7 +264,7 @@ async def test_a_paused_node_announces_users_who_did_not_return(cluster: Cluster
     await cluster.wait(2 * QUIET_SECONDS, step=2 * QUIET_SECONDS)
     assert (await cluster.stored()).count("ann has left the chat") == 1
     await cluster.wait(QUIET_SECONDS)
-    assert ROOM not in cluster[0].scene.hub._rooms
+    assert ROOM not in cluster[0].scene.hub._rooms.by_name
 
 
 async def test_nothing_is_kept_of_a_room_without_users(cluster: Cluster) -> None:

@@ -87,7 +87,7 @@ async def test_a_client_that_reads_is_not_dropped_by_a_mass_departure(
     assert left(reader) == ALL
     assert reader.most <= QUEUE_FRAMES
     assert [line for line in reader.got if line.endswith(" 1")]
-    assert all(len(scene.hub._rooms[room].presence) == 1 for room in ROOMS)
+    assert all(len(scene.hub._rooms.by_name[room].presence) == 1 for room in ROOMS)
 
 
 async def test_a_turn_announces_a_bounded_number_of_departures(scene: Scene) -> None:
@@ -107,7 +107,7 @@ async def test_a_turn_announces_a_bounded_number_of_departures(scene: Scene) -> 
 
 async def test_a_turn_after_a_rush_announces_as_many_as_ever(scene: Scene) -> None:
     await scene.join("ann")
-    room = scene.hub._rooms["general"]
+    room = scene.hub._rooms.by_name["general"]
     departures = Departures(200)
 
     def announced(*, has_tick: bool) -> int:
@@ -142,7 +142,7 @@ async def test_a_member_leaves_a_large_room_at_once(large: Scene) -> None:
     members = [Deaf() for _ in range(200)]
     await put_all(large, [join(member, f"user{n}") for n, member in enumerate(members)])
     await large.ask(*(leave(member) for member in members[:-2]))
-    assert len(large.hub._rooms["general"].presence) == 2
+    assert len(large.hub._rooms.by_name["general"].presence) == 2
 
 
 async def test_the_users_of_a_dead_node_leave_at_the_same_pace(nursery: trio.Nursery) -> None:

@@ -85,7 +85,7 @@ async def test_hub_keeps_nothing_of_refused_rooms(bounded: Scene, store: Watched
     for number in range(100):
         await join_all(bounded, f"more{number}")
     assert len(store._rooms) == LIMIT
-    assert len(bounded.hub._rooms._rooms) == LIMIT
+    assert len(bounded.hub._rooms.by_name) == LIMIT
 
 
 async def test_without_a_limit_all_rooms_open(scene: Scene) -> None:

@@ -230,7 +230,7 @@ async def test_a_read_marker_of_unknown_outcome_is_not_served_from_memory(
     bob = await scene.join("bob", encoding=V2)
     await scene.ask(say(ann, "one"), say(ann, "two"))
     await scene.ask(read(bob, 1))
-    recent, epoch = scene.hub.recent, scene.hub._rooms[ROOM].epoch
+    recent, epoch = scene.hub.recent, scene.hub._rooms.by_name[ROOM].epoch
     store.loses_answers = True
     await scene.ask(read(ann, 2))
     store.loses_answers = False

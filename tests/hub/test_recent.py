@@ -36,7 +36,7 @@ async def test_a_closed_room_is_not_in_memory(watched: Scene, ann: Recorder) -> 
         await watched.ask(LeaveRoom(ROOM, member=ann), leave(ann))
         await watched.tick_after(EMPTY_SECONDS)
         assert reading.is_stale()
-    assert ROOM not in watched.hub._rooms
+    assert ROOM not in watched.hub._rooms.by_name
     assert in_memory(watched, ann.admission.epoch) is None
 
 

@@ -4,7 +4,7 @@ Envelopes arrive by `trio_chat.cluster.receiver`, whose requests call `Cluster.r
 the hub. `Cluster.publish` sends envelopes, once in each turn.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 import trio
@@ -17,15 +17,15 @@ from trio_chat.cluster.envelope import (
     UserJoined,
     UserLeft,
 )
+from trio_chat.cluster.heads import ClusterHeads
 from trio_chat.cluster.peers import Peers
-from trio_chat.cluster.positions import Positions
 from trio_chat.cluster.presence import ClusterPresence
 from trio_chat.cluster.unseen import UnseenMarkers
 from trio_chat.context import Context
 from trio_chat.errors import store_unavailable
-from trio_chat.hub.heads import Heads
+from trio_chat.hub.limits import NewRooms
 from trio_chat.hub.other_nodes import OtherNodes
-from trio_chat.hub.plan import CaughtUp, Plan, Typed
+from trio_chat.hub.plan import Plan, Typed
 from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
@@ -56,13 +56,12 @@ class Cluster(OtherNodes):
     owns_marks = False
 
     def __init__(self, node: str, backplane: Backplane, store: Store, context: Context) -> None:
-        self._store = store
         self.peers = Peers(node, backplane, epoch=lambda: store.epoch, wall_ms=context.wall_ms)
         context.metrics.watch_nodes(self.peers.__len__)
         self._has_tried = trio.Event()
         """Set once the backplane is up, or known to be down."""
         self._rooms: Rooms
-        self._positions: Positions
+        self._heads: ClusterHeads
         self._unseen: UnseenMarkers
         self._users: ClusterPresence
 
@@ -77,17 +76,18 @@ class Cluster(OtherNodes):
 
     # --- for the hub -----------------------------------------------------------------------------
 
-    def make_users(self, rooms: Mapping[str, Room], context: Context) -> ClusterPresence:
+    def make_users(self, rooms: dict[str, Room], context: Context) -> ClusterPresence:
         """Return the users of all nodes."""
         peers = self.peers
         self._users = ClusterPresence(rooms, context, peers.new_session, peers.is_ending)
         return self._users
 
-    def start(self, rooms: Rooms, heads: Heads) -> None:
-        """See `OtherNodes.start`."""
+    def make_heads(self, store: Store, rooms: Rooms, new_rooms: NewRooms) -> ClusterHeads:
+        """Return the heads of the rooms, which other nodes advance, too."""
         self._rooms = rooms
-        self._positions = Positions(self._store, rooms, heads)
-        self._unseen = UnseenMarkers(rooms, self._positions)
+        self._heads = ClusterHeads(store, rooms, new_rooms)
+        self._unseen = UnseenMarkers(rooms, self._heads)
+        return self._heads
 
     def rooms_wanted(self, now: float) -> Iterable[str]:
         """Return the rooms of notices that are due, since no other node stored them."""
@@ -104,7 +104,7 @@ class Cluster(OtherNodes):
                     plan.refuse(marker.member, store_unavailable(), marker.room)
                 else:
                     self._rooms.mark_read(marker, plan, heads[marker.room])
-        return await self._positions.catch_up(joins)
+        return await self._heads.prepare(joins)
 
     def tick(self, plan: Plan) -> None:
         """Renew the lease of this node, and remove users of nodes that have ended."""
@@ -118,7 +118,7 @@ class Cluster(OtherNodes):
     async def finish(self, plan: Plan) -> None:
         """Store notices that are due, and compare heads with the store."""
         self._users.end_doubts(plan, self._rooms.departures.may_announce)
-        await self._positions.compare(plan.now)
+        await self._heads.compare(plan.now)
 
     def publish(self, plan: Plan, commit: Commit | None) -> None:
         """Publish the events and the news of a turn, and a snapshot if another node needs it."""
@@ -132,14 +132,6 @@ class Cluster(OtherNodes):
             self.peers.publish(news)
         if self.peers.owes_snapshot(plan.now):
             self.peers.publish_snapshot(tuple(self._users.here()), tuple(self._markers()), plan.now)
-
-    def take_received(self, begins: Mapping[str, int], now: float) -> Iterable[CaughtUp]:
-        """Return the events of other nodes that fit."""
-        return self._positions.take_received(begins, now)
-
-    def forget_history(self) -> None:
-        """Forget the events of the old history."""
-        self._positions.forget_history()
 
     def _markers(self) -> Iterator[HasRead]:
         """Yield the read markers of users on this node, and those that it has stored itself.
@@ -171,32 +163,29 @@ class Cluster(OtherNodes):
                 self._apply(envelope.node, message, plan)
         done()
         if self.peers.take_missed():
-            self._positions.note_gap()
+            self._heads.note_gap()
 
     def _set_connected(self, plan: Plan, *, is_connected: bool) -> None:
         self.peers.set_connected(plan.now, is_connected=is_connected)
         self._has_tried.set()
-        self._positions.set_connected(is_connected=is_connected)
+        self._heads.set_connected(is_connected=is_connected)
 
     def _apply(self, node: str, message: NodeMessage, plan: Plan) -> None:
         match message:
             case EventsStored(events):
-                self._positions.receive(events)
+                self._heads.receive(events)
             case UserJoined():
                 self._users.joined(node, message, plan)
             case UserLeft():
                 self._users.left(node, message, plan)
             case Typed() | HasRead():
-                if message.room in self._rooms:
-                    room = self._rooms[message.room]
-                    if message.user not in room.presence:
-                        return
-                    if isinstance(message, HasRead):
-                        message.shown = room.presence.shown(message.user)
-                        self._rooms.note_read(room, message, plan)
-                    else:
-                        self._rooms.note_typing(
-                            room, message.user, plan, is_typing=message.is_typing
-                        )
+                room = self._rooms.by_name.get(message.room)
+                if room is None or message.user not in room.presence:
+                    return
+                if isinstance(message, HasRead):
+                    message.shown = room.presence.shown(message.user)
+                    self._rooms.note_read(room, message, plan)
+                else:
+                    self._rooms.note_typing(room, message.user, plan, is_typing=message.is_typing)
             case _:
                 pass  # `Peers` has handled it

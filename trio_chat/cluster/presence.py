@@ -9,17 +9,17 @@ every node that learns of it stores the event with the session as ``ref``, and t
 once.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from trio_chat.cluster.envelope import UserJoined, UserLeft
 from trio_chat.cluster.leases import Lease, SharedPresence
 from trio_chat.context import Context
 from trio_chat.hub.plan import Plan
-from trio_chat.hub.presence import User
+from trio_chat.hub.presence import UNANNOUNCED, User
 from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
-from trio_chat.hub.users import Users, is_announced, notice, unannounced
+from trio_chat.hub.users import Users, notice
 from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.protocol.names import Name
 from trio_chat.store.base import Commit, Repeated
@@ -56,7 +56,7 @@ class ClusterPresence(Users):
 
     def __init__(
         self,
-        rooms: Mapping[str, Room],
+        rooms: dict[str, Room],
         context: Context,
         new_session: Callable[[], str],
         is_ending: Callable[[str], bool],
@@ -148,7 +148,8 @@ class ClusterPresence(Users):
         theirs, ours = presence.lease(key, node), presence.lease(key)
         if presence.lose(node, key):
             ended = _begun(theirs)
-            if user.is_announced and ours and ended == _begun(ours) and is_announced(ended):
+            is_ours = ours and ended == _begun(ours) and not ended.startswith(UNANNOUNCED)
+            if user.is_announced and is_ours:
                 self._restart(self._rooms[user.room], key, ended, plan)
             self._notify(user.room, presence, plan)
             return
@@ -168,7 +169,7 @@ class ClusterPresence(Users):
         user = presence.remove(key)
         presence.take_changes()
         self.forget(name)
-        return user if is_announced(user.session) and not was_large else None
+        return user if user.is_announced and not was_large else None
 
     def _restart(self, room: Room, key: str, ended: str, plan: Plan) -> None:
         """Begin a new session: a node that did not know of the user here has stored a leave event.
@@ -241,7 +242,7 @@ class ClusterPresence(Users):
 
     def _session(self, *, is_noticed: bool) -> str:
         """Return the name of a new session; an announced one has the id of its notice."""
-        return self._new_id() if is_noticed else unannounced(self._new_session())
+        return self._new_id() if is_noticed else UNANNOUNCED + self._new_session()
 
     def _store_arrival(self, room: Room, key: str, session: str, plan: Plan, ref: str) -> None:
         """Store an arrival. The first node that stores it under one ``ref`` names the session."""

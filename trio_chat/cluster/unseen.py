@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from trio_chat.cluster.positions import Positions
+from trio_chat.cluster.heads import ClusterHeads
 from trio_chat.errors import Outage
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.commands import ReadMarker
@@ -28,12 +28,12 @@ class UnseenMarkers:
 
     Args:
         rooms: The open rooms.
-        positions: Reads the heads of rooms in the store.
+        heads: Reads the heads of rooms in the store.
     """
 
-    def __init__(self, rooms: Rooms, positions: Positions) -> None:
+    def __init__(self, rooms: Rooms, heads: ClusterHeads) -> None:
         self._rooms = rooms
-        self._positions = positions
+        self._heads = heads
         self._waiting: dict[Member, list[ReadMarker]] = {}
 
     def add(self, request: ReadMarker) -> bool:
@@ -56,15 +56,16 @@ class UnseenMarkers:
         Returns:
             The markers, and the heads of their rooms; None if the store is unavailable.
         """
+        rooms = self._rooms.by_name
         waiting = [
             request
             for request in chain.from_iterable(self._waiting.values())
-            if request.room in self._rooms and request.member in self._rooms[request.room].users
+            if request.room in rooms and request.member in rooms[request.room].users
         ]
         self._waiting.clear()
         if not waiting:
             return (), {}
         try:
-            return waiting, await self._positions.heads({one.room for one in waiting}, now)
+            return waiting, await self._heads.read_heads({one.room for one in waiting}, now)
         except Outage:
             return waiting, None

@@ -8,14 +8,16 @@ room are joined into one write. An author receives acknowledgements in the same 
 events.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import repeat
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from orjson import dumps
 
 from trio_chat.errors import CommandError, ErrorCode, store_unavailable
 from trio_chat.hub.plan import Call, Entry, Plan, ToRoom
+from trio_chat.hub.requests import Member
 from trio_chat.hub.room import Room
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encode import ack_fields
@@ -24,9 +26,6 @@ from trio_chat.protocol.events import Event
 from trio_chat.protocol.messages import Ack, ServerMessage
 from trio_chat.store.base import Commit, Outcome, Refused, Repeated, Stored
 from trio_chat.store.recent import RecentPages
-
-if TYPE_CHECKING:
-    from trio_chat.hub.requests import Member
 
 # A quarter of a millisecond at about a microsecond a member; a checkpoint takes some microseconds.
 # So no other task waits long, and the checkpoints cost little.
@@ -40,7 +39,8 @@ _REFUSALS: Final = {
 }
 """The error message for each refusal of a store."""
 
-Pending = dict[Room, tuple[list[ServerMessage | PerVersion], "dict[Member, list[bytes]]"]]
+
+Pending = dict[Room, tuple[list[ServerMessage | PerVersion], dict[Member, list[bytes]]]]
 """By room, the messages to send, and the acknowledgements of its events as frames."""
 
 
@@ -51,7 +51,7 @@ class Dispatcher:
         self._deliveries = metrics.deliveries
         self._sent_bytes = metrics.sent_bytes
         self._recent = recent
-        self._pending: Pending = {}
+        self._pending: Pending = defaultdict(lambda: ([], defaultdict(list)))
         """What the current turn has not sent yet."""
 
     def deliver(self, plan: Plan, commit: Commit | None) -> Iterator[None]:
@@ -64,7 +64,7 @@ class Dispatcher:
             if isinstance(step, Entry):  # as nearly always
                 self._enter(step, next(outcomes))
             elif isinstance(step, ToRoom):
-                self._pending.setdefault(step.room, ([], {}))[0].append(step.message)
+                self._pending[step.room][0].append(step.message)
             elif isinstance(step, Call):
                 if step.room in self._pending:
                     yield from self._send({step.room: self._pending.pop(step.room)})
@@ -73,8 +73,8 @@ class Dispatcher:
                 for event in step.events:
                     self._add(step.room, event)
         if self._pending:
-            pending, self._pending = self._pending, {}
-            yield from self._send(pending)
+            yield from self._send(self._pending)
+            self._pending.clear()
 
     def _enter(self, entry: Entry, outcome: Outcome | None) -> None:
         """Send the outcome of a draft to its author and to the room."""
@@ -98,17 +98,8 @@ class Dispatcher:
             error.ref, error.room = ref, room.name
             member.refuse(error)
 
-    def _acknowledge(self, room: Room, member: "Member", ack: Ack) -> None:
-        pending = self._pending.get(room)
-        if pending is None:
-            pending = self._pending[room] = [], {}
-        acks = pending[1]
-        frame = text_frame(dumps(ack_fields(ack)))
-        own = acks.get(member)
-        if own is None:
-            acks[member] = [frame]
-        else:
-            own.append(frame)
+    def _acknowledge(self, room: Room, member: Member, ack: Ack) -> None:
+        self._pending[room][1][member].append(text_frame(dumps(ack_fields(ack))))
 
     def _add(self, room: Room, event: Event) -> None:
         if event.seq <= room.head:
@@ -118,13 +109,8 @@ class Dispatcher:
         message: ServerMessage | PerVersion = event
         if event.target is not None:
             room.changes.note(event)
-            # Plain connections know no changes of messages.
-            message = PerVersion(None, event)
-        pending = self._pending.get(room)
-        if pending is None:
-            self._pending[room] = [message], {}
-        else:
-            pending[0].append(message)
+            message = PerVersion(None, event)  # plain connections know no changes of messages
+        self._pending[room][0].append(message)
 
     def _send(self, pending: Pending) -> Iterator[None]:
         """Send rooms what is pending: the same frames to all members of an encoding.

@@ -1,7 +1,4 @@
-"""What a room sends without storing it: throttles, typing and read markers. No trio.
-
-Time is an argument, in seconds.
-"""
+"""What a room sends without storing it: typing and read markers. No trio; time is in seconds."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Final, Generic, TypeVar
@@ -101,7 +98,7 @@ class Receipts:
     """The read markers of a room that its members have not received yet.
 
     Members receive only the newest marker of a user, at most `READ_SECONDS` late. The markers they
-    receive of a user never decrease, whatever the order in which other nodes report them.
+    receive of a user never decrease, in whatever order other nodes report them.
     """
 
     def __init__(self) -> None:

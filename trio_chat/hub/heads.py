@@ -2,10 +2,10 @@
 
 A room's head, its cursor, advances by one with each event. If a committed event is not the next, or
 if the outcome of a commit is unknown, the room is *behind*: the hub reads the store from the head
-on.
+on. Between several nodes `trio_chat.cluster.heads` adds the events of other nodes.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Final
@@ -30,13 +30,7 @@ _PAGE_EVENTS: Final = 100
 
 
 class Heads:
-    """Opens rooms at their heads, and finds out what they lack.
-
-    Attributes:
-        are_behind: Whether a room may lack events that the store has or other nodes sent.
-        is_over: Whether the store is known to hold another history than the rooms.
-        expected: The heads that rooms reach with the events that other nodes sent in this turn.
-    """
+    """Opens rooms at their heads, and finds out which events they lack."""
 
     def __init__(self, store: Store, rooms: Rooms, new_rooms: NewRooms) -> None:
         self._store = store
@@ -45,8 +39,11 @@ class Heads:
         self._behind: dict[Room, float] = {}
         """Rooms that are behind, and until when the store may get more of what they lack."""
         self.are_behind = False
+        """Whether rooms may lack events."""
         self.is_over = False
-        self.expected: dict[Room, int] = {}
+        """Whether the store is known to hold another history than the rooms."""
+        self._expected: dict[Room, int] = {}
+        """The heads that rooms reach in this turn with the events of other nodes."""
 
     async def open(
         self, names: Collection[str], joins: Sequence[Join], now: float
@@ -56,7 +53,7 @@ class Heads:
         Returns:
             The rooms that stay closed: they are new, and no joining client may open one more.
         """
-        wanted = [name for name in names if name not in self._rooms]
+        wanted = [name for name in names if name not in self._rooms.by_name]
         if not wanted:
             return ()
         try:
@@ -77,18 +74,11 @@ class Heads:
     async def close_empty(self, now: float, wanted: Collection[str]) -> None:
         """Close the rooms that have been empty for long, unless a join wants them."""
         for name in self._rooms.long_empty(now):
-            if name in wanted:
-                continue
-            try:
-                await self._store.forget(name)
-            except Outage:
-                continue
-            self._behind.pop(self._rooms[name], None)
-            self._rooms.forget(name)
-
-    def expected_head(self, room: Room) -> int:
-        """Return the head of a room once it has the events that other nodes sent."""
-        return max(room.head, self.expected.get(room, 0))
+            if name not in wanted:
+                with suppress(Outage):
+                    await self._store.forget(name)
+                    self._behind.pop(self._rooms.by_name[name], None)
+                    self._rooms.forget(name)
 
     def fall_behind(self, room: Room, until: float) -> None:
         """Read a room, in this turn and again until then, in seconds."""
@@ -99,11 +89,8 @@ class Heads:
         """Return whether this turn reads a room."""
         return room in self._behind
 
-    def read_first(self, rooms: Collection[Room]) -> None:
-        """Read these rooms before all others that are behind."""
-        for room in rooms:
-            if room in self._behind:
-                self._behind = {room: self._behind.pop(room)} | self._behind
+    def forget_received(self) -> None:
+        """Forget events of other nodes, since the rooms move to another history."""
 
     # --- in a turn -------------------------------------------------------------------------------
 
@@ -121,13 +108,13 @@ class Heads:
         A number that was given before shows that the store holds another history.
         """
         heads: dict[str, int] = {}
-        rooms = self._rooms.by_name
+        rooms, expected = self._rooms.by_name, self._expected
         for draft, outcome in zip(plan.drafts, commit.outcomes, strict=True):
             name = draft.room
             room = rooms[name]
             head = heads.get(name)
             if head is None:
-                head = self.expected_head(room) if self.expected else room.head
+                head = max(room.head, expected.get(room, 0)) if expected else room.head
             if type(outcome) is Stored:
                 seq = heads[name] = outcome.event.seq
                 if seq == head + 1:
@@ -137,42 +124,35 @@ class Heads:
                 continue
             self.fall_behind(room, plan.now)
 
-    async def catch_up(
-        self, plan: Plan, begins: Mapping[str, int], received: Iterable[CaughtUp]
-    ) -> bool:
+    async def catch_up(self, plan: Plan, commit: Commit | None) -> bool:
         """Add the events that rooms lack to the plan, before the events of its commit.
 
         Call it where `are_behind`. A room that cannot be read stays behind, and so do some if too
-        many are. ``begins`` has by room the ``seq`` of the first event that this turn committed.
-
-        Returns:
-            Whether too many rooms were behind, so that the next turn should come soon.
+        many are: then it returns True, and the next turn should come soon.
         """
-        caught_up = list(received)
-        was_read = 0
+        begins = first_of_each_room(commit)
+        caught_up: list[CaughtUp] = []
         for room in tuple(islice(self._behind, _READ_AT_ONCE)):
             try:
-                events = await self.missing(room, begins.get(room.name))
+                events = await self._missing(room, begins.get(room.name))
             except Outage:
                 # It may lack events in doubt, or received events that this turn would have sent.
                 room.is_behind = True
                 continue
             caught_up.append(CaughtUp(room, events))
-            was_read += 1
             room.is_behind = False
             until = self._behind.pop(room)
             if plan.now < until:
                 self._behind[room] = until  # after those not read yet
         self.are_behind = bool(self._behind)
         plan.steps[:0] = caught_up
-        return was_read == _READ_AT_ONCE
+        return len(caught_up) == _READ_AT_ONCE
 
-    async def missing(self, room: Room, end: int | None) -> list[Event]:
-        """Read the events after the head of a room, and below ``end`` unless it is None.
+    async def _missing(self, room: Room, end: int | None) -> list[Event]:
+        """Read the events after the head of a room, and below ``end`` if given; may raise Outage.
 
         Raises:
             HistoryReplaced: The store holds another history than the room.
-            Outage: The store is unavailable.
         """
         events: list[Event] = []
         after = room.head
@@ -191,7 +171,7 @@ class Heads:
         return events
 
 
-def first_of_each_room(commit: Commit | None) -> Mapping[str, int]:
+def first_of_each_room(commit: Commit | None) -> dict[str, int]:
     """Return by room the ``seq`` of the first event of a commit."""
     first: dict[str, int] = {}
     for outcome in commit.outcomes if commit is not None else ():

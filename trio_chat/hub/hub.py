@@ -25,7 +25,6 @@ import trio
 from trio_chat.context import Context
 from trio_chat.errors import HistoryReplaced, Outage, store_unavailable
 from trio_chat.hub.deliver import Dispatcher
-from trio_chat.hub.heads import Heads, first_of_each_room
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.limits import EMPTY_SECONDS, QUIET_SECONDS, NewRooms
 from trio_chat.hub.other_nodes import OtherNodes
@@ -49,10 +48,7 @@ _ATTEMPTS: Final = 3
 
 
 class Hub:
-    """The rooms, and the inbox through which every request comes.
-
-    The store commits events before any member receives them.
-    """
+    """The rooms, and the inbox through which every request comes."""
 
     def __init__(self, store: Store, others: OtherNodes, context: Context) -> None:
         self.inbox = Inbox()
@@ -67,23 +63,21 @@ class Hub:
         self.recent = RecentPages(lambda: store.epoch, keeps_marks=others.owns_marks)
         # A store on a disk remembers where a room is, and there may be many rooms.
         empty_seconds = QUIET_SECONDS if store.commit_nowait is None else EMPTY_SECONDS
-        self._rooms = Rooms(context, others, self.recent, empty_seconds)
-        self.names = self._rooms.names
-        rooms, empty, metrics = self._rooms.by_name, self._rooms.empty, context.metrics
+        rooms = self._rooms = Rooms(context, others, self.recent, empty_seconds)
+        self.names = rooms.users.names
+        metrics, settings = context.metrics, context.settings
         metrics.watch_hub(
             users=self.names.__len__,
-            occupied=lambda: len(rooms) - len(empty),
-            empty=empty.__len__,
+            occupied=lambda: len(rooms.by_name) - len(rooms.empty),
+            empty=rooms.empty.__len__,
         )
         self._turn_seconds = metrics.hub_turn_seconds
-        settings = context.settings
         self._new_rooms = NewRooms(settings.new_room_rate, settings.default_room)
-        self._heads = Heads(store, self._rooms, self._new_rooms)
-        self._renewal = Renewal(store, self._rooms, self._heads, others.forget_history)
+        self._heads = others.make_heads(store, rooms, self._new_rooms)
+        self._renewal = Renewal(store, rooms, self._heads)
         self._dispatcher = Dispatcher(metrics, self.recent)
         self._flushes: list[Flush] = []
-        """Flushes that wait, in this turn or longer, until members have left all their rooms."""
-        others.start(self._rooms, self._heads)
+        """Flushes that wait until members have left all their rooms, perhaps for several turns."""
 
     async def run(self) -> None:
         """Handle requests until cancelled. Any exception ends the server.
@@ -124,15 +118,16 @@ class Hub:
         commit = await self._commit(plan)
         if self._publish is not None:
             self._publish(plan, commit)
-        if self._heads.are_behind and not self._renewal.is_under_way:
-            begins = first_of_each_room(commit)
-            received = self._others.take_received(begins, plan.now)
-            if await self._heads.catch_up(plan, begins, received):
-                self._ask_for_a_turn()
+        is_readable = self._heads.are_behind and not self._renewal.is_under_way
+        if is_readable and await self._heads.catch_up(plan, commit):
+            self._ask_for_a_turn()
         for _ in self._dispatcher.deliver(plan, commit):
             await trio.lowlevel.checkpoint()
-        if plan.flushes or self._flushes:
-            self._end_flushes(plan)
+        self._flushes += plan.flushes
+        if self._flushes and not self._rooms.departures.waiting:
+            for flush in self._flushes:
+                flush.done()
+            self._flushes.clear()
         self._turn_seconds.observe(time.perf_counter() - started)
 
     def _is_ordinary(self, batch: list[Request]) -> bool:
@@ -158,13 +153,11 @@ class Hub:
             unread = await self._others.prepare(joins, plan, has_tick=has_tick)
             too_new = await self._heads.open(wanted, joins, plan.now)
         for request in batch:
-            if too_new and isinstance(request, Join) and request.room in too_new:
+            if isinstance(request, Join) and request.room in too_new:
                 plan.turn_away(request, self._new_rooms.refusal(request, plan.now))
-            elif unread and isinstance(request, Join) and request in unread:
+            elif isinstance(request, Join) and request in unread:
                 plan.turn_away(request, store_unavailable())
             else:
-                if type(request) is Tick:
-                    self._others.tick(plan)
                 self._rooms.decide((request,), plan)
         if self._renewal.admit_some(plan):
             self._ask_for_a_turn()
@@ -204,14 +197,6 @@ class Hub:
         """Move the rooms to another history in the middle of a turn; False if that must wait."""
         drop_what_is_over(plan)
         return await self._renewal.carry_out()
-
-    def _end_flushes(self, plan: Plan) -> None:
-        """Complete the flushes, unless some members have not left their rooms yet."""
-        self._flushes += plan.flushes
-        if not self._rooms.departures.waiting:
-            for flush in self._flushes:
-                flush.done()
-            self._flushes.clear()
 
     def _ask_for_a_turn(self) -> None:
         with suppress(trio.WouldBlock):  # a full inbox has a next turn already

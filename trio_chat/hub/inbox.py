@@ -125,9 +125,7 @@ class Inbox:
         self._wake()
 
     async def send(self, request: Request) -> None:
-        """Put a request in, and wait for room first.
-
-        If cancelled, the request has not been put in.
+        """Put a request in, and wait for room first. If cancelled, the request is not in.
 
         Raises:
             trio.BrokenResourceError: The hub has ended.
@@ -157,7 +155,15 @@ class Inbox:
                 self._is_waiting = True
                 await trio.lowlevel.wait_readable(self._epoll_fd)
                 self._is_waiting = False
-            self._collect(batch)
+            most = TURN_REQUESTS - _SHARE if self._has_sent else TURN_REQUESTS
+            if self._early:
+                self._take_early(batch, most)
+            else:
+                self._poll(batch, most)
+            # The channel comes last: a connection that ends sends its `Leave` there, after
+            # everything read from it.
+            if self._has_sent and not self._early:
+                self._receive(batch)
         self._is_in_turn = True
         self._turns += 1
         return batch
@@ -180,25 +186,11 @@ class Inbox:
             await trio.sleep(_LOOK_SECONDS)
             while self._is_in_turn and turn == self._turns:
                 some: list[Request] = []
-                self._poll(some, TURN_REQUESTS, is_early=True)
+                self._poll(some, TURN_REQUESTS)
                 self._early.extend(some)
                 await trio.sleep(_LOOK_SECONDS)
 
     # --- inside ----------------------------------------------------------------------------------
-
-    def _collect(self, batch: list[Request]) -> None:
-        """Take early requests, then those of readable sources, then those of the channel.
-
-        The channel comes last: a connection that ends sends its `Leave` there, after everything
-        read from it.
-        """
-        most = TURN_REQUESTS - _SHARE if self._has_sent else TURN_REQUESTS
-        if self._early:
-            self._take_early(batch, most)
-        else:
-            self._poll(batch, most)
-        if self._has_sent and not self._early:
-            self._receive(batch)
 
     def _take_early(self, batch: list[Request], most: int) -> None:
         self.now = self._read_clock()
@@ -212,7 +204,7 @@ class Inbox:
                 self._epoll.register(fd, select.EPOLLIN)
             self._paused.clear()
 
-    def _poll(self, batch: list[Request], most: int, *, is_early: bool = False) -> None:
+    def _poll(self, batch: list[Request], most: int) -> None:
         """Read the readable sources once, then serve those that have messages left.
 
         An exception of a source fails that source, and not the hub.
@@ -235,16 +227,16 @@ class Inbox:
                     request = source.read(now)
                     if request is not None:
                         batch.append(request)
-                        if is_early:
+                        if self._is_in_turn:
                             self._pause(fd)
         if self._queue:
-            self._serve_all(batch, most, is_early=is_early)
+            self._serve_all(batch, most)
 
-    def _serve_all(self, batch: list[Request], most: int, *, is_early: bool) -> None:
+    def _serve_all(self, batch: list[Request], most: int) -> None:
         """Take one message after another of the sources that have several, in rotation."""
         chars = sum(map(_chars, batch))
         stop = time.perf_counter() + _STEP_SECONDS
-        steps = len(self._queue) if is_early else TURN_REQUESTS
+        steps = len(self._queue) if self._is_in_turn else TURN_REQUESTS
         while self._queue and len(batch) < most and chars < TURN_CHARS and steps:
             steps -= 1
             fd, _ = self._queue.popitem(last=False)
@@ -258,7 +250,7 @@ class Inbox:
             if request is not None:
                 batch.append(request)
                 chars += _chars(request)
-                if is_early:
+                if self._is_in_turn:
                     self._pause(fd)
             if time.perf_counter() > stop:
                 return

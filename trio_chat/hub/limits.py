@@ -1,11 +1,8 @@
-"""The limits of new rooms, empty rooms, notices and departures. No trio.
-
-Time is an argument, in seconds.
-"""
+"""The limits of new rooms, empty rooms, notices and departures. No trio; time is an argument."""
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Final
 
@@ -34,8 +31,7 @@ ADDRESS_FACTOR: Final = 20
 """The budget of an address, in budgets of a user: an office of 100 joins within a minute."""
 
 A_TURN: Final = 64
-"""Announced departures in one turn, as many as a turn takes messages. Each is a notice, and each
-room receives one presence."""
+"""Announced departures in one turn, as many as a turn takes messages."""
 
 A_TICK: Final = 32
 """Announced departures in each tick while more are due. Ticks then come 50 times a second, so a
@@ -43,12 +39,7 @@ client receives some 2,000 messages a second, a fifth of what a slow one can rea
 
 
 class NewRooms:
-    """Decides whether a room without a stored event opens.
-
-    Args:
-        rate: New rooms of an address in `NEW_ROOMS_SECONDS`; 0 for no limit.
-        default_room: Always opens.
-    """
+    """The budgets of addresses for new rooms: ``rate`` in `NEW_ROOMS_SECONDS`; 0 for no limit."""
 
     def __init__(self, rate: int, default_room: str) -> None:
         self._default_room = default_room
@@ -96,23 +87,18 @@ class EmptyRooms:
         self._with_messages.pop(name, None)
         self._quiet.pop(name, None)
 
-    def due(self, now: float) -> Sequence[str]:
-        """Return the names of the rooms that have been empty for long enough."""
-        due: list[str] = []
+    def due(self, now: float) -> Iterator[str]:
+        """Yield the names of the rooms that have been empty for long enough."""
         for kind, seconds in (self._with_messages, self._seconds), (self._quiet, QUIET_SECONDS):
             last = now - seconds
-            due += [name for name, _ in takewhile(lambda one: one[1] <= last, kind.items())]  # noqa: B023 - used up at once
-        return due
+            yield from takewhile(lambda name: kind[name] <= last, kind)  # noqa: B023 - used at once
 
 
 class NoticeBudget:
-    """Decides which joins and leaves are announced and stored.
+    """Decides which joins and leaves are announced and stored: ``rate`` in `USER_SECONDS`.
 
     A client that joins and leaves a thousand times would push everything else out of a page of
-    history. Beyond the budget only the presence shows such users.
-
-    Args:
-        rate: Notices of a user in a room in `USER_SECONDS`; 0 for no limit.
+    history. Beyond the budget only the presence shows such users. A rate of 0 means no limit.
     """
 
     def __init__(self, rate: int) -> None:
@@ -133,9 +119,9 @@ class NoticeBudget:
         return True
 
     def count(self, room: str, user: str, now: float) -> None:
-        """Count that this node announces a user whose arrival it announced."""
+        """Count a notice about a user, if this node announced the arrival."""
         known = self._present.get((room, user))
-        if known is not None:  # the user joined on this node
+        if known is not None:
             payer, address = known
             self._by_user.add(payer, now)
             self._by_address.add(address, now)
@@ -148,20 +134,17 @@ class NoticeBudget:
 class Departures:
     """The members of ended connections that have not left their rooms yet, in order.
 
-    Every member of a room receives a message or two for each user who leaves. When a network fails,
-    hundreds of users leave dozens of rooms at once. A client in all of these rooms would receive
-    thousands of messages in one turn, far more than its queue holds. So users leave one after
-    another, at a pace at which every client can read.
-
-    Attributes:
-        waiting: Room, member, and whether the user has some seconds to return.
-        are_late: Whether more are due than a turn may announce.
+    When a network fails, hundreds of users leave dozens of rooms at once. A client in all of these
+    rooms would receive thousands of messages in one turn, far more than its queue holds. So users
+    leave at a pace at which every client can read.
     """
 
     def __init__(self, large_room_size: int) -> None:
         self._large_room_size = large_room_size
         self.waiting: deque[tuple[Room, Member, bool]] = deque()
+        """Room, member, and whether the user has time to return."""
         self.are_late = False
+        """Whether more are due than a turn may announce."""
         self._left = A_TURN
 
     def due(self) -> Iterator[tuple[Room, Member, bool]]:

@@ -1,47 +1,39 @@
-"""What a node needs of the other nodes; a single node has none.
-
-One of several nodes has `trio_chat.cluster.cluster.Cluster` instead.
-"""
+"""The hub's view of the other nodes. A single node has none; `trio_chat.cluster` extends these."""
 
 # ruff: noqa: ARG002 - a single node ignores the arguments
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
 
 from trio_chat.context import Context
-from trio_chat.hub.plan import CaughtUp, Plan
+from trio_chat.hub.heads import Heads
+from trio_chat.hub.limits import NewRooms
+from trio_chat.hub.plan import Plan
 from trio_chat.hub.requests import Join, Publish
 from trio_chat.hub.room import Room
+from trio_chat.hub.rooms import Rooms
 from trio_chat.hub.users import Users
 from trio_chat.protocol.commands import ReadMarker, SetTyping
-
-if TYPE_CHECKING:
-    from trio_chat.hub.heads import Heads
-    from trio_chat.hub.rooms import Rooms
-    from trio_chat.store.base import Commit
+from trio_chat.store.base import Commit, Store
 
 
 class OtherNodes:
-    """The other nodes of a single node. The hub calls each method in its own task.
-
-    Attributes:
-        ordinary: The types of request whose turn needs neither `prepare` nor `finish`. Members send
-            these to their rooms, and change neither the members nor the history of a room.
-        owns_marks: Whether this node stores all read marks, so that it may keep them in memory.
-        publish: Sends other nodes the events of a turn and its news, before members receive them;
-            None if a turn need not call it.
-    """
+    """The other nodes of a single node: none. The hub calls each method in its own task."""
 
     ordinary: frozenset[type] = frozenset({SetTyping, ReadMarker, Publish})
+    """The requests of a turn that needs neither `prepare` nor `finish`."""
     owns_marks: bool = True
-    publish: "Callable[[Plan, Commit | None], None] | None" = None
+    """Whether this node stores all read markers, so that it may keep them in memory."""
+    publish: Callable[[Plan, Commit | None], None] | None = None
+    """Sends other nodes the events and the news of a turn, before members receive them."""
 
-    def make_users(self, rooms: Mapping[str, Room], context: Context) -> Users:
-        """Return the users of the rooms on this node, or on all nodes."""
+    def make_users(self, rooms: dict[str, Room], context: Context) -> Users:
+        """Return the users of the rooms."""
         return Users(rooms, context)
 
-    def start(self, rooms: "Rooms", heads: "Heads") -> None:
-        """Note the hub's rooms and their heads, before anything else is called."""
+    def make_heads(self, store: Store, rooms: Rooms, new_rooms: NewRooms) -> Heads:
+        """Return the heads of the rooms."""
+        return Heads(store, rooms, new_rooms)
 
     def rooms_wanted(self, now: float) -> Iterable[str]:
         """Return the names of the rooms that this turn must open for a notice."""
@@ -50,11 +42,7 @@ class OtherNodes:
     async def prepare(
         self, joins: Collection[Join], plan: Plan, *, has_tick: bool
     ) -> Collection[Join]:
-        """Read what other nodes stored and this turn needs.
-
-        Returns:
-            The joins to refuse: their clients have seen more of a room than can be read now.
-        """
+        """Read what this turn needs of other nodes; return the joins that must fail without it."""
         return ()
 
     def tick(self, plan: Plan) -> None:
@@ -65,24 +53,13 @@ class OtherNodes:
         return False
 
     async def finish(self, plan: Plan) -> None:
-        """Decide what is due at the end of a turn, and compare heads with the store."""
-
-    def take_received(self, begins: Mapping[str, int], now: float) -> Iterable[CaughtUp]:
-        """Return the events of other nodes that fit between the heads and this turn's commit.
-
-        ``begins`` has by room the ``seq`` of the first event that this turn committed.
-        """
-        return ()
-
-    def forget_history(self) -> None:
-        """Forget events received so far: the rooms are about to move to another history."""
+        """Decide what is due at the end of a turn."""
 
 
 class ConnectionCounts(Protocol):
-    """The connections that users have to other nodes (`trio_chat.cluster.peers.Peers`).
+    """The connections of users to other nodes, by user and address.
 
-    Each method names a user by the key of the user's name and the client's address. The address is
-    empty if a token has proved the name.
+    The user is the key of a name. The address is empty if a token has proved the name.
     """
 
     def connections(self, user: str, address: str) -> int:
@@ -101,10 +78,7 @@ class ConnectionCounts(Protocol):
         """Count no connections to these nodes until they publish again."""
 
     def surplus(self, user: str, address: str, most: int) -> int:
-        """Return how many of the user's connections this node must close, of more than ``most``.
-
-        One more for each node may have arrived unseen.
-        """
+        """Return how many of the user's more than ``most`` connections this node must close."""
 
     def watch_growth(self, grown: Callable[[str, str], None]) -> None:
         """Call a function with user and address when another node may have more of them."""

@@ -1,4 +1,4 @@
-"""What a turn will do: *decide* fills a `Plan`, *commit* and *deliver* carry it out."""
+"""The decisions about a batch: *decide* fills a `Plan`, *commit* and *deliver* carry it out."""
 
 from collections.abc import Callable
 from functools import partial
@@ -32,11 +32,7 @@ class Typed:
 
 @define
 class Entry:
-    """Acknowledge the next draft of the batch and send it to its room, once it is stored.
-
-    Attributes:
-        member: The member to acknowledge; None for a notice of the hub.
-    """
+    """Once stored, acknowledge the next draft to its member, if any, and send it to the room."""
 
     room: Room
     draft: Draft
@@ -53,7 +49,7 @@ class ToRoom:
 
 @define
 class CaughtUp:
-    """Send events that are in the store and that the room has not received."""
+    """Send stored events that the room has not received."""
 
     room: Room
     events: list[Event]
@@ -61,41 +57,29 @@ class CaughtUp:
 
 @define
 class Call:
-    """Call a function that changes the members of a room, or addresses one member.
-
-    Attributes:
-        room: Receives all earlier steps first, if it is not None.
-    """
+    """Call a function, after all earlier steps of the room, if one is given."""
 
     function: Callable[[], None]
     room: Room | None = None
 
 
 class Plan:
-    """The decisions about a batch of requests.
-
-    Attributes:
-        now: The time on Trio's clock, in seconds.
-        ts: Milliseconds since 1970 UTC.
-        steps: What happens, in order.
-        drafts: What to store: the draft of each `Entry`, in the same order.
-        marks: Read markers to store, by room and user.
-        news: What other nodes must learn, besides events.
-        announced: Users who have joined, by room and key, whose notice is not decided yet. It
-            follows the admissions of others who join in the same turn.
-        newcomers: Plain members who must receive the presence.
-        flushes: Flushes that this turn completes.
-    """
+    """The decisions about a batch. ``now`` is Trio's time, in seconds; ``ts`` in ms since 1970."""
 
     def __init__(self, now: float, ts: int) -> None:  # by hand: attrs calls ``list`` seven times
         self.now = now
         self.ts = ts
         self.steps: list[Entry | ToRoom | CaughtUp | Call] = []
         self.drafts: list[Draft] = []
+        """The draft of each `Entry`, in the same order."""
         self.marks: dict[tuple[str, str], ReadMarker] = {}
+        """By room and user: the read markers to store."""
         self.news: list[object] = []
+        """What other nodes must learn, besides events."""
         self.announced: list[tuple[Room, str]] = []
+        """Users who have joined, and whose notice follows the joins of others in this turn."""
         self.newcomers: list[tuple[Room, Member]] = []
+        """Plain members who must receive the presence."""
         self.flushes: list[Flush] = []
 
     def store(self, room: Room, draft: Draft, member: Member | None = None) -> None:

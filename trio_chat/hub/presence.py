@@ -1,11 +1,12 @@
-"""The users of one room, and the displayed names of all users. No trio.
+"""The users of one room, and the displayed names of all users. No trio; time is in seconds.
 
-Time is an argument, in seconds. Between several nodes `trio_chat.cluster.leases` adds the users of
-other nodes.
+Between several nodes `trio_chat.cluster.leases` adds the users of other nodes.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Collection
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final
 
 from attrs import define
 
@@ -15,25 +16,33 @@ from trio_chat.protocol.names import Name
 Changes = tuple[tuple[str, ...], tuple[str, ...]]
 """The displayed names of users who are online and offline now."""
 
+UNANNOUNCED: Final = "~"
+"""Begins the session of a user whose arrival is not announced. Of several sessions that nodes
+report of one user the lowest counts, so an announced one."""
+
+_BY_SHOWN: Final = attrgetter("shown")
+
 
 @define
 class User:
     """A user of a room; only its `Presence` changes it.
 
-    Attributes:
-        name: As displayed.
-        session: The name of the user's presence session, from joining to leaving
-            (`trio_chat.hub.users`).
-        connections: How many connections the user has to this node.
+    The *presence session* names the time from joining to leaving. A single node only needs to know
+    whether it began with a notice. Connections to other nodes do not count.
     """
 
     name: Name
     session: str
     connections: int = 0
 
+    @property
+    def is_announced(self) -> bool:
+        """Whether the arrival that began the session was announced; then so is its end."""
+        return not self.session.startswith(UNANNOUNCED)
+
 
 class Presence:
-    """The users of one room. Several connections of a user count once.
+    """The users of one room, by key. Several connections of a user count once.
 
     A user whose last connection has closed stays until `remove`. The hub calls that at once, or
     after the time to return.
@@ -41,14 +50,12 @@ class Presence:
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
-        """By key; only the presence changes it."""
-        self._sorted: list[str] = []
-        """Displayed names, always in order: each join of a large room needs the first ones."""
-        self._by_shown: dict[str, Name] = {}
+        self._sorted: list[Name] = []
+        """Always in order: each join of a large room needs the first ones."""
         self.away_until: dict[str, float] = {}
         """Users without connections, and until when they may return."""
-        self._online: dict[str, None] = {}
-        self._offline: dict[str, None] = {}
+        self._changed: dict[str, bool] = {}
+        """The displayed names added (True) and removed since the last `take_changes`."""
 
     def __len__(self) -> int:
         return len(self.users)
@@ -75,7 +82,7 @@ class Presence:
         return not user.connections
 
     def remove(self, key: str) -> User:
-        """Remove a user, and return the user as they were."""
+        """Remove and return a user."""
         user = self.users.pop(key)
         self.away_until.pop(key, None)
         self._hide(user.name)
@@ -87,64 +94,59 @@ class Presence:
         """Return the displayed name of a user."""
         return self.users[key].name.shown
 
-    def first(self, count: int) -> tuple[str, ...]:
-        """Return the first displayed names by code point, at most this many."""
+    def members(self, count: int) -> tuple[Name, ...]:
+        """Return the first users by code point of their displayed names, at most this many."""
         return tuple(self._sorted[:count])
 
-    def members(self, count: int) -> tuple[Name, ...]:
-        """Return the same users with their keys."""
-        return tuple(map(self._by_shown.__getitem__, self._sorted[:count]))
+    def first(self, count: int) -> tuple[str, ...]:
+        """Return the displayed names of the same users."""
+        return tuple(map(_BY_SHOWN, self._sorted[:count]))
 
     @property
     def has_changed(self) -> bool:
         """Whether the list differs from that of the last `take_changes`."""
-        return bool(self._online or self._offline)
+        return bool(self._changed)
 
     def take_changes(self) -> Changes:
         """Return the displayed names that were added and removed since the last call."""
-        changes = tuple(self._online), tuple(self._offline)
-        self._online.clear()
-        self._offline.clear()
-        return changes
+        online = tuple(shown for shown, is_online in self._changed.items() if is_online)
+        offline = tuple(shown for shown, is_online in self._changed.items() if not is_online)
+        self._changed.clear()
+        return online, offline
 
-    def changes_since(self, before: Collection[str], most: int) -> Changes:
-        """Return the displayed names added to and removed from an earlier list.
+    def changes_since(self, before: Sequence[Name], most: int) -> Changes:
+        """Return the names added to an earlier list, of the first ``most``, and those removed."""
+        known = set(before)
+        online = tuple(name.shown for name in self._sorted[:most] if name not in known)
+        offline = tuple(name.shown for name in before if not self._shows(name))
+        return online, offline
 
-        Only the first names, at most ``most``, count as added.
-        """
-        online = [shown for shown in self.first(most) if shown not in before]
-        offline = [shown for shown in before if shown not in self._by_shown]
-        return tuple(online), tuple(offline)
+    def _shows(self, name: Name) -> bool:
+        return name.key in self.users and self.users[name.key].name == name
 
     def _add(self, name: Name, session: str) -> None:
         self.users[name.key] = User(name, session)
         self._show(name)
 
     def _show(self, name: Name) -> None:
-        insort(self._sorted, name.shown)
-        self._by_shown[name.shown] = name
-        _note(name.shown, self._online, self._offline)
+        insort(self._sorted, name, key=_BY_SHOWN)
+        self._note(name.shown, is_online=True)
 
     def _hide(self, name: Name) -> None:
-        del self._sorted[bisect_left(self._sorted, name.shown)]
-        del self._by_shown[name.shown]
-        _note(name.shown, self._offline, self._online)
+        del self._sorted[bisect_left(self._sorted, name.shown, key=_BY_SHOWN)]
+        self._note(name.shown, is_online=False)
 
-
-def _note(shown: str, now: dict[str, None], before: dict[str, None]) -> None:
-    if shown in before:
-        del before[shown]
-    else:
-        now[shown] = None
+    def _note(self, shown: str, *, is_online: bool) -> None:
+        # A change that is undone before members receive it is none.
+        if self._changed.pop(shown, None) is None:
+            self._changed[shown] = is_online
 
 
 class ShownNames:
     """The displayed name of each user: the first spelling given, until the user has left.
 
     A connection keeps the spelling from its first message until the hub has admitted it to a room
-    or handled its end. So events carry the name that ``welcome`` had. Two nodes that admit a user
-    at the same moment may display two spellings: the lowest lease decides
-    (`trio_chat.cluster.leases`).
+    or handled its end. So events carry the name that ``welcome`` had.
     """
 
     def __init__(self) -> None:

@@ -1,13 +1,11 @@
 """Moves all rooms to another history, once the store holds one.
 
 The events sent from the old history are not valid any more: their numbers now name other events. So
-no member receives anything until its room admits it again and the member receives the newest events
-of the new history, the same way as after joining. Nobody receives a notice, since no user joins or
-leaves. The hub admits some members at a time.
+no member receives anything until its room admits it again, some members at a time. Then the member
+receives the newest events of the new history, as after joining. Nobody receives a notice.
 """
 
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import Outage
@@ -33,21 +31,12 @@ _MOST_PENDING: Final = 256
 
 
 class Renewal:
-    """The history of the rooms, and the members that have not received it yet.
+    """The history of the rooms, and the members that have not received it yet."""
 
-    ``forget_received`` drops the events that other nodes sent from the old history.
-
-    Attributes:
-        is_busy: Whether rooms or members may still be moving to another history.
-    """
-
-    def __init__(
-        self, store: Store, rooms: Rooms, heads: Heads, forget_received: Callable[[], None]
-    ) -> None:
+    def __init__(self, store: Store, rooms: Rooms, heads: Heads) -> None:
         self._store = store
         self._rooms = rooms
         self._heads = heads
-        self._forget_received = forget_received
         self._epoch = store.epoch
         """The epoch of the rooms."""
         self._unread: list[str] = []
@@ -57,6 +46,7 @@ class Renewal:
         self._pending: list[tuple[Room, Join]] = []
         """Members that were admitted, and may not have received anything yet."""
         self.is_busy = False
+        """Whether rooms or members may still be moving to another history."""
 
     @property
     def is_due(self) -> bool:
@@ -118,21 +108,21 @@ class Renewal:
             else:
                 self._unread.append(room.name)
                 self._suspend_room(room)
-        self._forget_received()
+        self._heads.forget_received()
 
     def _suspend_room(self, room: Room) -> None:
         self._rooms.recent.close(room.name)
         self._waiting.extend((room, join) for join in room.suspend())
 
     async def _read_some(self) -> None:
-        names = [name for name in self._unread[-_READ_AT_ONCE:] if name in self._rooms]
+        names = [name for name in self._unread[-_READ_AT_ONCE:] if name in self._rooms.by_name]
         epoch = self._store.epoch
         positions = await self._store.positions(names) if names else {}
         if epoch != self._store.epoch:
             return  # it was replaced again
         del self._unread[-_READ_AT_ONCE:]
         for name, position in positions.items():
-            room = self._rooms[name]
+            room = self._rooms.by_name[name]
             self._suspend_room(room)  # a member may have joined since, in the same turn
             room.restart(position)
             self._rooms.recent.open(name, position.epoch, position.head)

@@ -1,8 +1,4 @@
-"""What connections ask of the hub, and what the hub calls on a connection.
-
-The inbox reads each connection as a `Source`, which returns one of the requests below. The hub
-answers by calling the `Member`. All other tasks put requests into the inbox.
-"""
+"""The requests to the hub, and the two sides of a connection: a `Source` to read, a `Member`."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
@@ -24,15 +20,11 @@ NOTHING_SEEN: Final = Since()
 
 
 class Member(Protocol):
-    """A connection as the hub sees it.
+    """A connection as the hub sees it. No call waits for the client.
 
-    Every call is sync and never waits for the client. A member whose queue is full closes its
-    connection and then sends a `Leave`, like every connection that ends. Until the hub has handled
-    that, the member ignores messages. Encoding and author never change.
-
-    Attributes:
-        max_backlog_frames: The most events that a room may keep for it while it is pending.
-        max_backlog_bytes: The most bytes of these.
+    A member whose queue is full closes its connection, and ignores messages until the hub has
+    handled its `Leave`. Encoding and author never change. The last two attributes bound the events
+    that a room keeps for a pending member.
     """
 
     encoding: Encoding
@@ -41,13 +33,10 @@ class Member(Protocol):
     max_backlog_bytes: int
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
-        """Send whole frames in the member's encoding now, or queue them.
-
-        ``joined`` has the same frames as one string of bytes.
-        """
+        """Send or queue whole frames; ``joined`` has the same frames as one string of bytes."""
 
     def admit(self, subscription: "Subscription") -> None:
-        """Note that the member is in a room now, pending until it calls `activate`."""
+        """Note that the member is in a room, pending until it calls `Subscription.activate`."""
 
     def turn_away(self, join: "Join", error: CommandError) -> None:
         """Note that the hub refused a join."""
@@ -57,25 +46,19 @@ class Member(Protocol):
 
 
 class Source(Protocol):
-    """A connection as the inbox sees it. All calls are sync; ``now`` is Trio's time, in seconds."""
+    """A connection as the inbox sees it. No call waits; ``now`` is Trio's time, in seconds."""
 
     def read(self, now: float) -> "Request | None":
-        """Receive bytes, and handle them if they are one short message.
+        """Receive bytes, and return the request if they are one text of at most 256 characters.
 
-        The source keeps anything else, and asks the inbox to call `go_on`.
-
-        Returns:
-            A request for the hub, if any, with at most 256 characters of text.
+        The source keeps anything else, and calls `Inbox.serve`.
         """
 
     def go_on(self, now: float) -> "Request | None":
-        """Handle one of the things kept; if others remain, ask the inbox for another call."""
+        """Handle one of the messages kept; call `Inbox.serve` if others remain."""
 
     def fail(self, error: Error) -> None:
         """Close the connection, since one of the other calls raised this."""
-
-
-# --- requests of connections; `LeaveRoom`, `SetTyping` and `ReadMarker` are others ----------------
 
 
 @frozen
@@ -85,7 +68,6 @@ class Join:
     A member that is in the room already becomes pending again, without a notice.
 
     Attributes:
-        since: How far the client knows the room. Like `ref` it is for the answer.
         address: The client's address, which pays for notices and new rooms.
         is_renewal: Whether the hub itself asks, since the store holds another history. Then the
             member stays in the room even if it cannot be answered.
@@ -102,11 +84,7 @@ class Join:
 
 @frozen
 class Leave:
-    """Remove a member from all its rooms. Its connection has ended.
-
-    Attributes:
-        may_return: Whether the user has some seconds to return before anybody is notified.
-    """
+    """Remove a member from its rooms: its connection ended. The user may have time to return."""
 
     member: Member
     may_return: bool = False
@@ -114,13 +92,7 @@ class Leave:
 
 @define  # not frozen: making a frozen one takes three times as long
 class Publish:
-    """Store a message, an edit or a deletion, and send it to the room.
-
-    Attributes:
-        text: The text, or the new text; empty for a deletion.
-        ref: Requests an acknowledgement. A repeat of it is not stored again.
-        target: The id of the message to edit or delete.
-    """
+    """Store a message, an edit or a deletion (of ``target``), and send it to the room."""
 
     member: Member
     room: str
@@ -130,9 +102,6 @@ class Publish:
     target: str | None = None
 
 
-# --- requests of others ---------------------------------------------------------------------------
-
-
 @frozen
 class Tick:
     """Time has passed: end everything that has expired."""
@@ -140,7 +109,7 @@ class Tick:
 
 @frozen
 class Flush:
-    """Call a function once all requests put in before have been handled."""
+    """Call a function once the hub has handled all earlier requests."""
 
     done: Callable[[], None]
 

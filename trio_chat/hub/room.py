@@ -10,7 +10,7 @@ import attrs
 from trio_chat.hub.ephemeral import Receipts, Typing
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.requests import Join, Member
-from trio_chat.hub.subscription import Sorted, Subscription, sort_out
+from trio_chat.hub.subscription import Subscription, sort_out
 from trio_chat.protocol.encodings import Encoding, Outgoing
 from trio_chat.protocol.names import Name
 from trio_chat.store.base import StreamPosition
@@ -67,9 +67,9 @@ class Room:
 
     def activate(self, subscription: Subscription) -> bool:
         """Make a pending member active; False if it has left or joined again meanwhile."""
-        member = subscription.join.member
         if not self.has_pending(subscription):
             return False
+        member = subscription.join.member
         del self._pending[member]
         self.members[member.encoding][member] = None
         self._all = self.audience = None
@@ -136,22 +136,18 @@ class Room:
             ]
         if not self._pending:
             self.audience = self._all
-        by_encoding: dict[Encoding, Sorted] = {}
+        kept = {
+            encoding: sort_out(outgoing, encoding)
+            for encoding in {member.encoding for member in self._pending}
+        }
         for member, subscription in self._pending.items():
-            some = by_encoding.get(member.encoding)
-            if some is None:
-                some = by_encoding[member.encoding] = sort_out(outgoing, member.encoding)
-            subscription.keep(some)
+            subscription.keep(kept[member.encoding])
         return self._all
 
     # --- another history -------------------------------------------------------------------------
 
     def suspend(self) -> list[Join]:
-        """Send members nothing until the hub admits them again, to another history.
-
-        Returns:
-            A join for each member; for a pending one, the join it asked for.
-        """
+        """Send members nothing until the hub admits them again; return a join for each of them."""
         pending = tuple(self._pending.values())
         joins = [attrs.evolve(subscription.join, is_renewal=True) for subscription in pending]
         self._pending.clear()

@@ -3,7 +3,7 @@
 Nothing here waits, and no member receives anything: the decisions go into the `Plan`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,25 +23,22 @@ from trio_chat.store.recent import RecentPages
 
 if TYPE_CHECKING:
     from trio_chat.hub.other_nodes import OtherNodes
+    from trio_chat.protocol.names import Name
 
 
 class Rooms:
-    """The rooms with members, and those that had some within the hour.
-
-    ``empty_seconds`` is how long an empty room with messages stays open.
-    """
+    """The open rooms: those with members, and for ``empty_seconds`` those without."""
 
     def __init__(
         self, context: Context, others: "OtherNodes", recent: RecentPages, empty_seconds: float
     ) -> None:
+        self.by_name: dict[str, Room] = {}
         self.recent = recent
         self._new_id = context.new_id
-        self._defer = others.defer
-        self._rooms: dict[str, Room] = {}
-        self.by_name: Mapping[str, Room] = self._rooms
+        self._others = others
         self._of_member: dict[Member, list[Room]] = {}
-        self.users = others.make_users(self._rooms, context)
-        self.names = self.users.names
+        self.users = others.make_users(self.by_name, context)
+        self._names = self.users.names
         self._notifier = self.users.notifier
         self.departures = Departures(self._notifier.large_room_size)
         # Clients may make very many rooms in an hour: a tick looks at these only.
@@ -49,22 +46,17 @@ class Rooms:
         """Rooms in which something may expire: a time to return, typing, a read marker."""
         self.empty = EmptyRooms(empty_seconds)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._rooms
-
-    def __getitem__(self, name: str) -> Room:
-        return self._rooms[name]
-
     def open(self, name: str, position: StreamPosition, now: float) -> None:
         """Open a room."""
         most_names = self._notifier.large_room_size
-        room = self._rooms[name] = Room(name, position, self.users.list_of(name), most_names)
+        room = Room(name, position, self.users.list_of(name), most_names)
+        self.by_name[name] = room
         self.recent.open(name, position.epoch, position.head)
         self.empty.add(room, now)
 
     def lacks(self, room: Room, member: Member) -> bool:
         """Return whether a member of an open room has not left, but is not active nor pending."""
-        is_in = room in self._of_member.get(member, ()) and self._rooms.get(room.name) is room
+        is_in = room in self._of_member.get(member, ()) and self.by_name.get(room.name) is room
         return is_in and not room.has(member) and not room.is_pending(member)
 
     def long_empty(self, now: float) -> Sequence[str]:
@@ -73,13 +65,12 @@ class Rooms:
         A process that was stopped finds both at once: a room that has long been empty, and the
         notice of a user who did not return to it.
         """
-        return [name for name in self.empty.due(now) if self._rooms[name] not in self._restless]
+        return [name for name in self.empty.due(now) if self.by_name[name] not in self._restless]
 
     def forget(self, name: str) -> None:
         """Close a room."""
         # A connection that has left may still read a page, and may return to another `Room`.
-        self._rooms[name].changes.lose()
-        del self._rooms[name]
+        self.by_name.pop(name).changes.lose()
         self.recent.close(name)
         self.empty.discard(name)
         self.users.forget(name)
@@ -109,6 +100,7 @@ class Rooms:
             case Leave():
                 self._leave(request, plan)
             case Tick():
+                self._others.tick(plan)
                 self._tick(plan)
             case InTurn(decide):
                 decide(plan)
@@ -130,58 +122,15 @@ class Rooms:
             self.users.store_join(room, key, plan)
         plan.announced.clear()
 
-    def admit(self, room: Room, join: Join, plan: Plan) -> None:
-        """Make a member of the room pending, until it has received the history."""
-        is_version_2 = join.member.encoding.is_version_2
-        if is_version_2:
-            self._notifier.before_admission(room, join.member, plan)
-        members = room.presence.members(self._notifier.large_room_size if is_version_2 else 0)
-        count = len(room.presence) if is_version_2 else 0
-        plan.steps.append(Call(partial(room.admit, join, members, count), room))
-
-    def note_stored_marks(self, grown: Iterable[ReadMarker], plan: Plan) -> None:
-        """Note that the read markers of a turn are stored, and which of them have grown."""
-        for mark in plan.marks.values():
-            room = self._rooms[mark.room]
-            if mark.user in room.presence:  # and has not left in the same turn
-                room.read[mark.user] = mark.seq
-        for mark in grown:
-            self.recent.note_mark(mark)
-            room = self._rooms[mark.room]
-            is_here = mark.user in room.presence
-            # The turn may have renamed the user since.
-            shown = room.presence.shown(mark.user) if is_here else mark.shown
-            news = HasRead(room.name, mark.user, shown, mark.seq)
-            # Other nodes must receive the marker before they learn that the user has left.
-            plan.news.insert(len(plan.news) if is_here else 0, news)
-            self.note_read(room, news, plan)
-
-    def note_read(self, room: Room, read: HasRead, plan: Plan) -> None:
-        """Note that the read marker of a user has grown."""
-        self._restless[room] = None
-        room.receipts.grow(read)
-        if read.user not in room.presence:
-            room.receipts.leave(read.user)
-        self._notifier.notify_read(room, plan)
-
-    def note_typing(self, room: Room, key: str, plan: Plan, *, is_typing: bool) -> None:
-        """Note that a user in the room types, or has stopped."""
-        if is_typing:
-            self._restless[room] = None
-            room.typing.begin(key, room.presence.shown(key), plan.now)
-        else:
-            room.typing.end(key)
-        self._notifier.notify_typing(room, plan)
-
-    # --- requests of members ---------------------------------------------------------------------
+    # --- messages, typing and read markers -------------------------------------------------------
 
     def _publish(self, request: Publish, plan: Plan) -> None:
-        room = self._rooms.get(request.room)
-        key = room.users.get(request.member) if room is not None else None
-        if room is None or key is None:
-            plan.refuse(request.member, _not_joined(), request.room, request.ref)
-            return
         member = request.member
+        room = self.by_name.get(request.room)
+        key = room.users.get(member) if room is not None else None
+        if room is None or key is None:
+            plan.refuse(member, _not_joined(), request.room, request.ref)
+            return
         draft = Draft(
             self._new_id(),
             room.name,
@@ -201,60 +150,109 @@ class Rooms:
                 plan.news.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
             self._notifier.notify_typing(room, plan)
 
-    def _change_typing(self, request: SetTyping, plan: Plan) -> None:
-        room = self._rooms.get(request.room)
+    def _joined(self, request: SetTyping | ReadMarker, plan: Plan) -> tuple[Room, str] | None:
+        """Return the room of a request and the key of its user; refuse it if there is none."""
+        room = self.by_name.get(request.room)
         key = room.users.get(request.member) if room is not None else None
         if room is None or key is None:
             plan.refuse(request.member, _not_joined(), request.room)
-            return
-        self.note_typing(room, key, plan, is_typing=request.is_typing)
-        plan.news.append(Typed(room.name, key, room.presence.shown(key), request.is_typing))
+            return None
+        return room, key
+
+    def _change_typing(self, request: SetTyping, plan: Plan) -> None:
+        joined = self._joined(request, plan)
+        if joined is not None:
+            room, key = joined
+            self.note_typing(room, key, plan, is_typing=request.is_typing)
+            plan.news.append(Typed(room.name, key, room.presence.shown(key), request.is_typing))
+
+    def note_typing(self, room: Room, key: str, plan: Plan, *, is_typing: bool) -> None:
+        """Note that a user in the room types, or has stopped."""
+        if is_typing:
+            self._restless[room] = None
+            room.typing.begin(key, room.presence.shown(key), plan.now)
+        else:
+            room.typing.end(key)
+        self._notifier.notify_typing(room, plan)
 
     def mark_read(self, marker: ReadMarker, plan: Plan, stored: int | None = None) -> None:
-        """Set the read marker of a user.
-
-        ``stored`` is the head of the room in the store, if it was read for this marker.
-        """
-        room = self._rooms.get(marker.room)
-        key = room.users.get(marker.member) if room is not None else None
-        if room is None or key is None:
-            plan.refuse(marker.member, _not_joined(), marker.room)
-        elif marker.seq > max(room.head, stored or 0):
-            if stored is None and self._defer(marker):
-                return
-            error = CommandError(ErrorCode.BAD_REQUEST, "seq is beyond the end of the room")
-            plan.refuse(marker.member, error, room.name)
+        """Set the read marker of a user; ``stored`` is the head in the store, if it was read."""
+        joined = self._joined(marker, plan)
+        if joined is None:
+            return
+        room, key = joined
+        if marker.seq > max(room.head, stored or 0):
+            if stored is not None or not self._others.defer(marker):
+                error = CommandError(ErrorCode.BAD_REQUEST, "seq is beyond the end of the room")
+                plan.refuse(marker.member, error, room.name)
         elif marker.seq > room.read.get(key, 0):
             known = plan.marks.get((room.name, key))
             if known is None or known.seq < marker.seq:
                 marker.user, marker.shown = key, room.presence.shown(key)
                 plan.marks[room.name, key] = marker
 
+    def note_stored_marks(self, grown: Iterable[ReadMarker], plan: Plan) -> None:
+        """Note that the read markers of a turn are stored, and which of them have grown."""
+        for mark in plan.marks.values():
+            room = self.by_name[mark.room]
+            if mark.user in room.presence:  # and has not left in the same turn
+                room.read[mark.user] = mark.seq
+        for mark in grown:
+            self.recent.note_mark(mark)
+            room = self.by_name[mark.room]
+            is_here = mark.user in room.presence
+            # The turn may have renamed the user since.
+            shown = room.presence.shown(mark.user) if is_here else mark.shown
+            news = HasRead(room.name, mark.user, shown, mark.seq)
+            # Other nodes must receive the marker before they learn that the user has left.
+            plan.news.insert(len(plan.news) if is_here else 0, news)
+            self.note_read(room, news, plan)
+
+    def note_read(self, room: Room, read: HasRead, plan: Plan) -> None:
+        """Note that the read marker of a user has grown."""
+        self._restless[room] = None
+        room.receipts.grow(read)
+        if read.user not in room.presence:
+            room.receipts.leave(read.user)
+        self._notifier.notify_read(room, plan)
+
+    # --- joining and leaving ---------------------------------------------------------------------
+
     def _join(self, request: Join, plan: Plan) -> None:
-        room = self._rooms.get(request.room)
+        room = self.by_name.get(request.room)
         if room is None:
             plan.turn_away(request, store_unavailable())
             return
-        member, name = request.member, request.name
+        member, key = request.member, request.name.key
         self.empty.discard(room.name)
         is_announced = False
         if member not in room.users:
             is_announced = self.users.arrive(room, request, plan)
-            self.names.release(member)
-            room.users[member] = name.key
+            self._names.release(member)
+            room.users[member] = key
             self._of_member.setdefault(member, []).append(room)
         self.admit(room, request, plan)
         if not member.encoding.is_version_2:
             plan.newcomers.append((room, member))
         if is_announced:
-            plan.announced.append((room, name.key))
+            plan.announced.append((room, key))
+
+    def admit(self, room: Room, join: Join, plan: Plan) -> None:
+        """Make a member of the room pending, until it has received the history."""
+        members: Sequence[Name] = ()
+        count = 0
+        if join.member.encoding.is_version_2:
+            self._notifier.before_admission(room, join.member, plan)
+            members = room.presence.members(self._notifier.large_room_size)
+            count = len(room.presence)
+        plan.steps.append(Call(partial(room.admit, join, members, count), room))
 
     def _leave(self, request: Leave, plan: Plan) -> None:
         for room in self._of_member.pop(request.member, ()):
             plan.steps.append(Call(partial(room.drop, request.member), room))
             self.departures.waiting.append((room, request.member, request.may_return))
         self.decide_departures(plan)
-        self.names.release(request.member)
+        self._names.release(request.member)
 
     def decide_departures(self, plan: Plan) -> None:
         """Let members whose connections ended leave their rooms, as many as this turn allows."""
@@ -262,7 +260,7 @@ class Rooms:
             self._depart(room, member, plan, may_return=may_return)
 
     def _leave_room(self, request: LeaveRoom, plan: Plan) -> None:
-        room = self._rooms.get(request.room)
+        room = self.by_name.get(request.room)
         if room is None or request.member not in room.users:
             plan.refuse(request.member, _not_joined(), request.room, request.ref)
             return

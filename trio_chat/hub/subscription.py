@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, frozen
 
 from trio_chat.hub.requests import Join
 from trio_chat.protocol.encode import encode
@@ -25,7 +25,6 @@ from trio_chat.protocol.names import Name
 
 if TYPE_CHECKING:
     from trio_chat.hub.room import Room
-    from trio_chat.store.changes import Changes
 
 
 @frozen
@@ -37,28 +36,30 @@ class Gap:
 
 
 @define
-class Sorted:
-    """Messages to a room, sorted for the pending members of one encoding.
-
-    Attributes:
-        events: The frames of stored events, in order.
-        size: Their bytes.
-        seq: The ``seq`` of the newest stored event, even if this encoding does not receive it.
-        states: The newest frame about each user who types or has read.
-        read: The read markers among these, by displayed name.
-    """
+class Kept:
+    """Messages to a room, as a subscription keeps them: for one encoding."""
 
     events: list[bytes] = Factory(list)
+    """The frames of stored events, in order."""
     size: int = 0
-    seq: int | None = None
+    """Their bytes."""
+    seq: int = 0
+    """The ``seq`` of the newest stored event, even if this encoding does not receive it."""
     states: dict[tuple[type, str], bytes] = Factory(dict)
+    """The newest frame about each user who types or has read."""
     read: dict[str, int] = Factory(dict)
+    """The read markers among these, by displayed name."""
     presence: Presence | PresenceChange | None = None
 
+    def drop_events(self) -> None:
+        """Keep no events."""
+        self.events = []
+        self.size = 0
 
-def sort_out(outgoing: Outgoing, encoding: Encoding) -> Sorted:
+
+def sort_out(outgoing: Outgoing, encoding: Encoding) -> Kept:
     """Sort messages to a room by how a subscription keeps them."""
-    found = Sorted()
+    found = Kept()
     frames = iter(outgoing.frames(encoding))
     for one in outgoing.messages:
         stored = one.version_2 if isinstance(one, PerVersion) else one
@@ -81,73 +82,59 @@ def sort_out(outgoing: Outgoing, encoding: Encoding) -> Sorted:
     return found
 
 
-@define(eq=False)
 class Subscription:
-    """A member's subscription.
+    """A member's subscription, the answer to a `Join`.
 
-    Attributes:
-        join: The request that the room answered.
-        members: The users in the room, the member's included, by code point of their displayed
-            names; at most as many as a large room shows. Empty for a plain member.
-        count: How many users are in the room.
-        epoch: The epoch of the room's history.
-        cut: The ``seq`` of the last event before the member joined; 0 if there is none.
-        changes: The room's edits and deletions, for pages that are being read.
-        is_over: Whether it keeps nothing any more, since the member was activated or removed.
+    ``members`` are the users in the room, the member's included, by code point of their displayed
+    names, and at most as many as a large room shows. Of ``count`` users that is. A plain member has
+    none.
     """
 
-    _room: "Room"
-    join: Join
-    members: Sequence[Name]
-    count: int
-    epoch: str = field(init=False)
-    cut: int = field(init=False)
-    changes: "Changes" = field(init=False)
-    is_over: bool = field(init=False, default=False)
-    _after: int = field(init=False)
-    _seq: int = field(init=False)
-    """It has kept or dropped the events above the first and up to the second."""
-    _events: list[bytes] = field(init=False, factory=list)
-    _size: int = field(init=False, default=0)
-    _is_whole: bool = field(init=False, default=True)
-    """Whether it has all events above `_after`."""
-    _states: dict[tuple[type, str], bytes] = field(init=False, factory=dict)
-    _read: dict[str, int] = field(init=False, factory=dict)
-    _presence: Presence | PresenceChange | None = field(init=False, default=None)
-    last: Sequence[bytes] = field(init=False, default=())
-    """Frames that the member receives in any case: that it has left the room."""
-    _known_read: Mapping[str, int] = field(init=False, factory=dict)
-    _was_activated: bool = field(init=False, default=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.epoch = self._room.epoch
-        self.cut = self._after = self._seq = self._room.head
-        self.changes = self._room.changes
+    def __init__(self, room: "Room", join: Join, members: Sequence[Name], count: int) -> None:
+        self.join = join
+        self.members = members
+        self.count = count
+        self.epoch = room.epoch
+        self.cut = room.head
+        """The ``seq`` of the last event before the member joined; 0 if there is none."""
+        self.changes = room.changes
+        """The room's edits and deletions, for pages that are being read."""
+        self.is_over = False
+        """Whether it keeps nothing any more, since the member was activated or removed."""
+        self.last: Sequence[bytes] = ()
+        """Frames that the member receives in any case: that it has left the room."""
+        self._room = room
+        self._after = room.head
+        self._kept = Kept(seq=room.head)
+        """It has kept or dropped the events above `_after`, up to the ``seq`` of this."""
+        self._is_whole = True
+        """Whether it has all of them."""
+        self._known_read: Mapping[str, int] = {}
+        self._was_activated = False
 
     # --- for the room ----------------------------------------------------------------------------
 
-    def keep(self, some: Sorted) -> None:
+    def keep(self, some: Kept) -> None:
         """Keep messages to the room."""
-        if some.seq is not None:
-            self._seq = some.seq
-        if self._is_whole and some.events:
-            self._events.extend(some.events)
-            self._size += some.size
-            member = self.join.member
-            if (
-                len(self._events) > member.max_backlog_frames
-                or self._size > member.max_backlog_bytes
-            ):
-                self._drop_events()
-                self._is_whole = False
-        self._states.update(some.states)
-        self._read.update(some.read)
-        self._presence = some.presence or self._presence
+        kept, member = self._kept, self.join.member
+        kept.seq = some.seq or kept.seq
+        if self._is_whole:
+            kept.events.extend(some.events)
+            kept.size += some.size
+            self._is_whole = (
+                len(kept.events) <= member.max_backlog_frames
+                and kept.size <= member.max_backlog_bytes
+            )
+            if not self._is_whole:
+                kept.drop_events()
+        kept.states.update(some.states)
+        kept.read.update(some.read)
+        kept.presence = some.presence or kept.presence
 
     def close(self) -> None:
         """Keep nothing any more. The member still receives the frames of `last`."""
         self.is_over = True
-        self._drop_events()
+        self._kept.drop_events()
         self._offer(self.last)
 
     # --- for the member's task -------------------------------------------------------------------
@@ -180,26 +167,27 @@ class Subscription:
         """
         if self.is_over:
             return None
+        kept = self._kept
         if not self._is_whole and self.is_pending:
-            gap = Gap(self._after, self._seq)
-            self._after, self._is_whole = self._seq, True
+            gap = Gap(self._after, kept.seq)
+            self._after, self._is_whole = kept.seq, True
             self._offer(frames)
             return gap
-        for shown, seq in self._read.items():
+        for shown, seq in kept.read.items():
             if seq <= self._known_read.get(shown, 0):
-                self._states.pop((HasRead, shown), None)
-        most = self.join.member.max_backlog_frames - len(self._events)
-        if self._is_whole and len(self._states) > most:
-            some = [self._states.pop(key) for key in tuple(islice(self._states, most))]
-            self._offer([*frames, *self._events, *some])
-            self._drop_events()
-            self._after = self._seq
-            return Gap(self._seq, self._seq)
+                kept.states.pop((HasRead, shown), None)
+        most = self.join.member.max_backlog_frames - len(kept.events)
+        if self._is_whole and len(kept.states) > most:
+            some = [kept.states.pop(key) for key in tuple(islice(kept.states, most))]
+            self._offer([*frames, *kept.events, *some])
+            kept.drop_events()
+            self._after = kept.seq
+            return Gap(kept.seq, kept.seq)
         self.is_over = True
-        states = [*self._states.values(), *self._presence_now()] if self._is_whole else ()
+        states = [*kept.states.values(), *self._presence_now()] if self._is_whole else ()
         self._was_activated = self._room.activate(self)
-        self._offer([*frames, *self._events, *states, *self.last])
-        self._drop_events()
+        self._offer([*frames, *kept.events, *states, *self.last])
+        kept.drop_events()
         return None
 
     def discard(self) -> None:
@@ -209,20 +197,15 @@ class Subscription:
 
     def _presence_now(self) -> Iterator[bytes]:
         """Yield the presence, if it changed meanwhile: all users, or changes to the list."""
-        newest = self._presence
+        newest = self._kept.presence
         if isinstance(newest, PresenceChange):
             presence, count = self._room.presence, len(self._room.presence)
-            before = dict.fromkeys(name.shown for name in self.members)
-            online, offline = presence.changes_since(before, self._room.most_names)
+            online, offline = presence.changes_since(self.members, self._room.most_names)
             newest = PresenceChange(newest.room, online, offline, count, newest.ts)
             if not online and not offline and count == self.count:
                 return
         if newest is not None:
             yield message_frame(self.join.member.encoding, TEXT, encode(newest))
-
-    def _drop_events(self) -> None:
-        self._events = []
-        self._size = 0
 
     def _offer(self, frames: Sequence[bytes]) -> None:
         if frames:

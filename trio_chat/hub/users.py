@@ -3,7 +3,6 @@
 Between several nodes `trio_chat.cluster.presence` extends `Users` to the users of all nodes.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -11,7 +10,7 @@ from trio_chat.context import Context
 from trio_chat.hub.ephemeral import Throttle
 from trio_chat.hub.limits import NoticeBudget
 from trio_chat.hub.plan import Call, Plan, ToRoom, Typed
-from trio_chat.hub.presence import Presence, ShownNames, User
+from trio_chat.hub.presence import UNANNOUNCED, Presence, ShownNames, User
 from trio_chat.hub.requests import Join, Member
 from trio_chat.hub.room import Room
 from trio_chat.protocol import messages
@@ -33,8 +32,6 @@ LARGE_TYPING_SECONDS: Final = 1.0
 
 _NOTHING: Final = PerVersion(None, None)
 
-_UNANNOUNCED: Final = "~"
-
 _SENTENCES: Final = {Kind.JOINED: "{} has joined the chat", Kind.LEFT: "{} has left the chat"}
 
 
@@ -43,23 +40,10 @@ def notice(kind: Kind, id_: str, room: str, shown: str, ts: int) -> Draft:
     return Draft(id_, room, shown, _SENTENCES[kind].format(shown), ts, kind)
 
 
-def unannounced(session: str) -> str:
-    """Mark the presence session of a user whose arrival is not announced, for every node.
-
-    Of several sessions that nodes report of one user the lowest counts, so an announced one.
-    """
-    return _UNANNOUNCED + session
-
-
-def is_announced(session: str) -> bool:
-    """Return whether the arrival that began this session was announced; then so is its end."""
-    return not session.startswith(_UNANNOUNCED)
-
-
 class Users:
-    """The users of all open rooms."""
+    """The users of all open rooms, which ``rooms`` has by name."""
 
-    def __init__(self, rooms: Mapping[str, Room], context: Context) -> None:
+    def __init__(self, rooms: dict[str, Room], context: Context) -> None:
         self._rooms = rooms
         self._new_id = context.new_id
         self._notices = NoticeBudget(context.settings.notice_rate)
@@ -79,7 +63,7 @@ class Users:
         If so, call `store_join` once the member is admitted.
         """
         is_noticed = join.name.key not in room.presence and self._is_noticed(room, join, plan)
-        self._add(room, join, "" if is_noticed else unannounced(""), plan)
+        self._add(room, join, "" if is_noticed else UNANNOUNCED, plan)
         return is_noticed
 
     def depart(self, room: Room, key: str, plan: Plan, *, may_return: bool) -> None:
@@ -134,7 +118,7 @@ class Users:
         self.notifier.presence_changed(room, plan)
         room.typing.end(key)
         self.notifier.notify_typing(room, plan)
-        return user if is_announced(user.session) and not was_large else None
+        return user if user.is_announced and not was_large else None
 
     def _store_departure(self, room: Room, user: User, plan: Plan) -> None:
         plan.store(room, notice(Kind.LEFT, self._new_id(), room.name, user.name.shown, plan.ts))
@@ -198,10 +182,9 @@ class PresenceNotifier:
         newest: dict[Room, Outgoing] = {}
         for room, member in plan.newcomers:
             if room not in notified:
-                outgoing = newest.get(room)
-                if outgoing is None:
-                    outgoing = newest[room] = Outgoing([self._presence(room, plan)])
-                plan.steps.append(Call(partial(room.send_to, member, outgoing), room))
+                if room not in newest:
+                    newest[room] = Outgoing([self._presence(room, plan)])
+                plan.steps.append(Call(partial(room.send_to, member, newest[room]), room))
 
     def _is_due(self, throttle: Throttle[Room], room: Room, now: float) -> bool:
         return throttle.is_due(room, now) or not self.is_large(room.presence)

@@ -12,8 +12,8 @@ from attrs import evolve
 
 from trio_chat.cli.app import main
 from trio_chat.cluster.envelope import EventsStored, NodeMessage
+from trio_chat.cluster.heads import ClusterHeads
 from trio_chat.cluster.peers import Peers
-from trio_chat.cluster.positions import Positions
 from trio_chat.hub.heads import Heads
 from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
@@ -29,7 +29,7 @@ def be_deaf() -> None:
     def ignore(*_: object) -> None:
         pass
 
-    Positions.receive = ignore  # type: ignore[assignment, method-assign]
+    ClusterHeads.receive = ignore  # type: ignore[assignment, method-assign]
     Heads.fall_behind = ignore  # type: ignore[assignment, method-assign]
 
 

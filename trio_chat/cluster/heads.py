@@ -5,12 +5,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import DamagedData, Outage
-from trio_chat.hub.heads import Heads
-from trio_chat.hub.plan import CaughtUp
+from trio_chat.hub.heads import Heads, first_of_each_room
+from trio_chat.hub.limits import NewRooms
+from trio_chat.hub.plan import CaughtUp, Plan
 from trio_chat.hub.requests import Join
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.events import Event
-from trio_chat.store.base import Store, StreamPosition
+from trio_chat.store.base import Commit, Store, StreamPosition
 
 if TYPE_CHECKING:
     from trio_chat.hub.room import Room
@@ -31,19 +32,11 @@ _ONCE_MORE_SECONDS: Final = 0.001
 """For a room that must also be read in the next turn."""
 
 
-class Positions:
-    """The events that other nodes have appended.
+class ClusterHeads(Heads):
+    """The heads of all rooms, and the events that other nodes have appended."""
 
-    Args:
-        store: All nodes append to it.
-        rooms: The open rooms.
-        heads: Their heads.
-    """
-
-    def __init__(self, store: Store, rooms: Rooms, heads: Heads) -> None:
-        self._store = store
-        self._rooms = rooms
-        self._heads = heads
+    def __init__(self, store: Store, rooms: Rooms, new_rooms: NewRooms) -> None:
+        super().__init__(store, rooms, new_rooms)
         self._received: dict[Room, list[Event]] = {}
         """Events received in this turn."""
         self._is_connected = False
@@ -53,21 +46,20 @@ class Positions:
         self._uncompared: list[str] = []
         """Rooms that the present comparison has not reached."""
 
-    def forget_history(self) -> None:
-        """Forget all events of this history: the rooms are about to move to another one."""
+    def forget_received(self) -> None:
+        """See `Heads.forget_received`."""
         self._received.clear()
-        self._heads.expected.clear()
+        self._expected.clear()
         self._uncompared.clear()
 
     def receive(self, events: Iterable[Event]) -> None:
         """Note events that another node has stored; this turn sends them."""
-        heads = self._heads
         for event in events:
-            if event.room in self._rooms:
-                room = self._rooms[event.room]
+            room = self._rooms.by_name.get(event.room)
+            if room is not None:
                 self._received.setdefault(room, []).append(event)
-                heads.expected[room] = max(heads.expected_head(room), event.seq)
-                heads.are_behind = True
+                self._expected[room] = max(self._expected_head(room), event.seq)
+                self.are_behind = True
 
     def set_connected(self, *, is_connected: bool) -> None:
         """Note whether envelopes arrive, and compare soon."""
@@ -88,7 +80,7 @@ class Positions:
             rooms = self._rooms.by_name.items()
             self._uncompared = [name for name, room in rooms if room.users]
         some = self._uncompared[-_COMPARED_AT_ONCE:]
-        names = [name for name in some if name in self._rooms]
+        names = [name for name in some if name in self._rooms.by_name]
         try:
             # The store does not have the events of this turn yet.
             positions = await self._store.positions(names) if names else {}
@@ -97,7 +89,7 @@ class Positions:
         del self._uncompared[-_COMPARED_AT_ONCE:]
         self._note(positions, now)
 
-    async def heads(self, names: Collection[str], now: float) -> Mapping[str, int]:
+    async def read_heads(self, names: Collection[str], now: float) -> Mapping[str, int]:
         """Read the heads of some rooms, and make this turn send the events they lack.
 
         Raises:
@@ -107,7 +99,7 @@ class Positions:
         self._note(positions, now)
         return {name: position.head for name, position in positions.items()}
 
-    async def catch_up(self, joins: Iterable[Join]) -> Sequence[Join]:
+    async def prepare(self, joins: Iterable[Join]) -> Sequence[Join]:
         """Read the events that joining clients may know and this node lacks.
 
         The clients received more on another node, or this node had no member in the room and so
@@ -122,28 +114,29 @@ class Positions:
             return ()
         try:
             positions = await self._store.positions({join.room for join in unsure})
-            behind = [
-                self._rooms[name]
-                for name, position in positions.items()
-                if position.head > self._rooms[name].head
-            ]
+            rooms = ((self._rooms.by_name[name], one.head) for name, one in positions.items())
+            behind = [room for room, head in rooms if head > room.head]
             for room in behind:
                 with suppress(DamagedData):  # no client will receive that
-                    self.receive(await self._heads.missing(room, None))
+                    self.receive(await self._missing(room, None))
         except Outage:
             return [join for join in unsure if self._has_seen_more(join)]
-        self._heads.read_first(behind)  # what was read just now may not be all
+        for room in behind:  # first: what was read just now may not be all
+            if room in self._behind:
+                self._behind = {room: self._behind.pop(room)} | self._behind
         return ()
 
-    def take_received(self, begins: Mapping[str, int], now: float) -> Iterator[CaughtUp]:
-        """Yield the received events that fit, of rooms that are not behind.
+    async def catch_up(self, plan: Plan, commit: Commit | None) -> bool:
+        """See `Heads.catch_up`; add the received events, too."""
+        received = tuple(self._take_received(first_of_each_room(commit), plan.now))
+        has_more = await super().catch_up(plan, commit)
+        plan.steps[:0] = received
+        return has_more
 
-        Args:
-            begins: By room, the ``seq`` of the first event that this turn committed.
-            now: The time on Trio's clock, in seconds.
-        """
+    def _take_received(self, begins: Mapping[str, int], now: float) -> Iterator[CaughtUp]:
+        """Yield the received events that fit, of rooms that are not behind."""
         received, self._received = self._received, {}
-        self._heads.expected.clear()
+        self._expected.clear()
         for room, events in received.items():
             fresh = {event.seq: event for event in events if event.seq > room.head}
             if not fresh:
@@ -151,21 +144,24 @@ class Positions:
             begin = begins.get(room.name, max(fresh) + 1)
             if max(fresh) >= begin:
                 # It is newer than this turn's commit: read it in the next turn.
-                self._heads.fall_behind(room, now + _ONCE_MORE_SECONDS)
+                self.fall_behind(room, now + _ONCE_MORE_SECONDS)
             elif len(fresh) != begin - 1 - room.head:
-                self._heads.fall_behind(room, now)
-            elif not self._heads.has_behind(room):  # otherwise this turn reads the room
+                self.fall_behind(room, now)
+            elif room not in self._behind:  # otherwise this turn reads the room
                 yield CaughtUp(room, [fresh[seq] for seq in sorted(fresh)])
+
+    def _expected_head(self, room: "Room") -> int:
+        return max(room.head, self._expected.get(room, 0))
 
     def _note(self, positions: Mapping[str, StreamPosition], now: float) -> None:
         for name, position in positions.items():
-            room = self._rooms[name]
+            room = self._rooms.by_name[name]
             if position.epoch != room.epoch:
                 return  # all rooms are about to move to another history
-            if position.head > self._heads.expected_head(room):
-                self._heads.fall_behind(room, now)
+            if position.head > self._expected_head(room):
+                self.fall_behind(room, now)
             elif position.head < room.head:
-                self._heads.is_over = True  # the store has lost its end: an older copy took over
+                self.is_over = True  # the store has lost its end: an older copy took over
 
     def _pause(self) -> float:
         if self._has_missed and not self._uncompared:
@@ -173,9 +169,10 @@ class Positions:
         return COMPARE_SECONDS if self._is_connected else UNCONNECTED_SECONDS
 
     def _may_know_more(self, join: Join) -> bool:
-        if join.room not in self._rooms:
+        room = self._rooms.by_name.get(join.room)
+        if room is None:
             return False  # this turn opens it, at its end
-        return not self._rooms[join.room].users or self._has_seen_more(join)
+        return not room.users or self._has_seen_more(join)
 
     def _has_seen_more(self, join: Join) -> bool:
-        return (join.since.since or 0) > self._rooms[join.room].head
+        return (join.since.since or 0) > self._rooms.by_name[join.room].head
