@@ -23,6 +23,7 @@ from tests.websocket.talk import (
 from trio_chat.errors import store_unavailable
 from trio_chat.hub.requests import Join
 from trio_chat.protocol.commands import LeaveRoom
+from trio_chat.protocol.names import prepare_name
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 
@@ -31,7 +32,7 @@ ROOM = "general"
 
 async def renew(talk: Talk, epoch: str, cut: int = 0) -> Pending:
     """Admit the client again, as the hub does by itself."""
-    join = Join(talk.conversation, ROOM, talk.conversation._name, is_renewal=True)
+    join = Join(talk.conversation, ROOM, prepare_name("ann"), is_renewal=True)
     pending = Pending(join, cut, epoch)
     talk.conversation.admit(pending)
     await talk.run_jobs()

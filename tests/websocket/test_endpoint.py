@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from operator import itemgetter
 from typing import Any
@@ -26,6 +26,7 @@ from tests.websocket.wire import (
 )
 from trio_chat.access.tokens import Verifier
 from trio_chat.context import Context
+from trio_chat.cuts import CutDetector
 from trio_chat.hub.requests import Join, Leave, Request
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
@@ -33,7 +34,7 @@ from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.settings import Settings
 from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket.chat import Chat
-from trio_chat.websocket.endpoint import CUTS, ECHO_PATH, CutDetector, Endpoint
+from trio_chat.websocket.endpoint import ECHO_PATH, Endpoint
 from trio_chat.websocket.transport import SocketTransport
 
 ECHO = upgrade(path=ECHO_PATH)
@@ -315,38 +316,3 @@ async def test_upgrades_beyond_the_rate_of_a_subscriber_receive_429(
         assert admit("2001:db8:1:2::3") is None
         assert refusal_of(admit("2001:db8:1:2::1"))[0] == 429
         assert autojump_clock.current_time() == 2
-
-
-def reported(ages: Iterable[float], *, every: float = 7.0, ping: float = 30.0) -> list[float]:
-    """Return the reports of a detector after cuts at these ages."""
-    detector = CutDetector(ping)
-    reports = [detector.cut(age, at * every) for at, age in enumerate(ages)]
-    return [age for age in reports if age is not None]
-
-
-def test_cuts_at_one_age_are_reported_once() -> None:
-    assert reported([20.0, 20.1] * CUTS) == [20.0]
-
-
-def test_one_cut_less_is_not_reported() -> None:
-    assert reported([20.0] * (CUTS - 1)) == []
-
-
-def test_cuts_before_it_do_not_hide_it() -> None:
-    assert reported([3.0, 300.0, *[20.0] * CUTS]) == [20.0]
-
-
-@pytest.mark.parametrize(
-    "ages",
-    [
-        pytest.param([20.0 + 0.2 * n for n in range(3 * CUTS)], id="different ages"),
-        pytest.param([61.0] * 3 * CUTS, id="older than two pings"),
-        pytest.param([0.1] * 3 * CUTS, id="closed at once"),
-    ],
-)
-def test_other_cuts_are_not_reported(ages: list[float]) -> None:
-    assert reported(ages) == []
-
-
-def test_many_cuts_at_one_moment_are_one_event() -> None:
-    assert reported([20.0] * 3 * CUTS, every=0.01) == []

@@ -7,10 +7,10 @@ hub answers through the methods of `trio_chat.hub.requests.Member`.
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import trio
 from attrs import frozen
@@ -30,7 +30,6 @@ from trio_chat.protocol.encodings import text_frame
 from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.messages import ServerMessage
-from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Enter, Session
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.history import HistoryReader
@@ -54,14 +53,13 @@ _FIRST_MESSAGE_CODES: Final = {
 """The close code after a refused first message, by the code of the error."""
 
 # Before the first message.
-_NO_NAME: Final = Name("", "")
 _NO_AUTHOR: Final = Author("", "")
 _NO_USER: Final = UserAt("", "")
 
 
 @frozen
 class Shared:
-    """The parts that all chats of a server share."""
+    """The parts that all chats of a server share; without tokens it has no verifier."""
 
     context: Context
     inbox: Inbox
@@ -69,7 +67,6 @@ class Shared:
     limits: Limits
     names: ShownNames
     verifier: Verifier | None
-    """None if the server uses no tokens."""
 
 
 class Chat:
@@ -110,13 +107,11 @@ class Chat:
         self._on_entered = on_entered
         self._is_proven = identity is not None
         proven = identity.name if identity is not None else None
-        self._name = proven or _NO_NAME
         self._session = Session(
             settings.default_room, settings.max_message_chars, settings.max_rooms, proven
         )
         self._user = _NO_USER
-        self._refused_at: list[float] = []
-        """When the newest refusals that count were sent, on Trio's clock."""
+        self._refused_at: list[float] = []  # the newest refusals that count, on Trio's clock
         self._joining = Joining(connection, shared.history_reader, self._session)
         self.admit = self._joining.admit
         self.turn_away = self._joining.turn_away
@@ -140,7 +135,7 @@ class Chat:
                 wait = self._messages.take(self._user, now)
                 if wait:
                     raise rate_limited(wait)
-            return _COMMANDS[kind](self, command)
+            return self._COMMANDS[kind](self, command)
         except CommandError as error:
             if command is not None:
                 error.ref = getattr(command, "ref", None)
@@ -183,7 +178,7 @@ class Chat:
 
     def refuse(self, error: CommandError) -> None:
         """Answer an error. After too many of them, close the connection."""
-        self._refuse(error, is_version_2=self.encoding.is_version_2)
+        self._answer(error, is_version_2=self.encoding.is_version_2)
         if error.code in REFUSALS and self._settings.message_rate > 0:
             refused_at, now = self._refused_at, trio.current_time()
             refused_at.append(now)
@@ -197,7 +192,7 @@ class Chat:
         try:
             enter = self._session.receive(text)
         except CommandError as error:
-            self._refuse(error, is_version_2=text.startswith("{"))
+            self._answer(error, is_version_2=text.startswith("{"))
             raise Disconnect(_FIRST_MESSAGE_CODES[error.code], error.message) from error
         assert isinstance(enter, Enter)  # noqa: S101 - the session returns nothing else first
         user = UserAt(enter.name.key, "" if self._is_proven else self._connection.address)
@@ -212,26 +207,23 @@ class Chat:
             self._enter(enter, user)
 
     def _enter(self, enter: Enter, user: UserAt) -> None:
-        name = enter.name
         self._shared.limits.connect(user, self._connection.end)
         self._user = user
-        self._name = name
-        shown = self._shared.names.hold(self, name)
+        shown = self._shared.names.hold(self, enter.name)
+        digest = ""
         if enter.is_version_2:
-            self._welcome(enter, shown)
-        else:
-            self.author = Author(name.key, "", self._is_proven)
+            self.encoding = self.encoding.in_version_2
+            device = enter.device or secrets.token_urlsafe(_DEVICE_BYTES)
+            digest = hashlib.sha256(device.encode()).hexdigest()[:_DIGEST_CHARS]
+            self._send(messages.Welcome(2, shown, device, self._limits()))
+        self.author = Author(enter.name.key, digest, self._is_proven)
         self.has_begun = True
         self._on_entered(shown)
-        self._joining.enter(self, name, enter.rooms)
+        self._joining.enter(self, enter.name, enter.rooms)
 
-    def _welcome(self, enter: Enter, shown: str) -> None:
-        self.encoding = self.encoding.in_version_2
-        device = enter.device or secrets.token_urlsafe(_DEVICE_BYTES)
-        digest = hashlib.sha256(device.encode()).hexdigest()[:_DIGEST_CHARS]
-        self.author = Author(enter.name.key, digest, self._is_proven)
+    def _limits(self) -> messages.Limits:
         settings = self._settings
-        limits = messages.Limits(
+        return messages.Limits(
             frame_bytes=settings.max_frame_bytes,
             message_chars=settings.max_message_chars,
             rate_per_second=settings.message_rate,
@@ -239,51 +231,42 @@ class Chat:
             rooms=settings.max_rooms,
             resume=settings.resume_size,
         )
-        self._send(messages.Welcome(2, shown, device, limits))
 
     # --- the commands -------------------------------------------------------------------------
 
-    def say(self, command: commands.SendMessage) -> Request:
-        """Send a text to a room."""
+    def _say(self, command: commands.SendMessage) -> Request:
         return Publish(self, command.room, command.message, command.ref)
 
-    def edit(self, command: commands.EditMessage) -> Request:
-        """Change the text of a message."""
+    def _edit(self, command: commands.EditMessage) -> Request:
         text, ref = command.message, command.ref
         return Publish(self, command.room, text, ref, Kind.EDITED, command.id)
 
-    def delete(self, command: commands.DeleteMessage) -> Request:
-        """Delete a message."""
+    def _delete(self, command: commands.DeleteMessage) -> Request:
         return Publish(self, command.room, "", command.ref, Kind.DELETED, command.id)
 
-    def type(self, command: commands.SetTyping) -> Request | None:
+    def _type(self, command: commands.SetTyping) -> Request | None:
         """Change the typing state; beyond the rate, do nothing."""
         if self._shared.limits.typing.take(self._user, trio.current_time()):
             return None
         command.member = self
         return command
 
-    def mark_read(self, command: commands.ReadMarker) -> Request:
-        """Move the user's read marker."""
+    def _mark_read(self, command: commands.ReadMarker) -> Request:
         command.member = self
         return command
 
-    def join(self, command: commands.JoinRoom) -> Request:
-        """Join a room, or resume one."""
+    def _join(self, command: commands.JoinRoom) -> Request:
         return self._joining.join(self, command)
 
-    def leave_room(self, command: commands.LeaveRoom) -> Request:
-        """Leave a room."""
+    def _leave(self, command: commands.LeaveRoom) -> Request:
         self._joining.leave(command.room)
         command.member = self
         return command
 
-    def read_history(self, command: commands.ReadHistory) -> None:
-        """Send a page of a room's events, in the background."""
+    def _read_history(self, command: commands.ReadHistory) -> None:
         self._joining.read_history(self, command)
 
-    def refresh(self, command: commands.RefreshToken) -> None:
-        """Replace the client's token."""
+    def _refresh(self, command: commands.RefreshToken) -> None:
         verifier, now = self._shared.verifier, self._wall_ms() / 1000
         if verifier is None:
             raise CommandError(ErrorCode.BAD_REQUEST, "This server does not use tokens")
@@ -291,15 +274,27 @@ class Chat:
             identity = verifier.verify(command.token, now)
         except BadToken as bad:
             raise CommandError(ErrorCode.UNAUTHORIZED, "Invalid token") from bad
-        if identity.name.key != self._name.key:
+        if identity.name.key != self.author.user:
             raise CommandError(ErrorCode.FORBIDDEN, "The token is for another name")
         self._connection.live_for(identity.ends_at - now)
         if command.ref is not None:
             self._send(messages.Ack(command.ref))
 
+    _COMMANDS: ClassVar[Mapping[type[Command], Callable[[Any, Any], Request | None]]] = {
+        commands.SendMessage: _say,
+        commands.EditMessage: _edit,
+        commands.DeleteMessage: _delete,
+        commands.SetTyping: _type,
+        commands.ReadMarker: _mark_read,
+        commands.JoinRoom: _join,
+        commands.LeaveRoom: _leave,
+        commands.ReadHistory: _read_history,
+        commands.RefreshToken: _refresh,
+    }
+
     # --- answers ------------------------------------------------------------------------------
 
-    def _refuse(self, error: CommandError, *, is_version_2: bool) -> None:
+    def _answer(self, error: CommandError, *, is_version_2: bool) -> None:
         """Count and answer an error; a plain client understands only ``system``."""
         self._metrics.refusals.labels(reason=error.code.value).inc()
         code, text = error.code.value, error.message
@@ -313,18 +308,6 @@ class Chat:
         frame = text_frame(encode(message))
         self.offer([frame], frame)
 
-
-_COMMANDS: Final[dict[type[Command], Callable[[Chat, Any], Request | None]]] = {
-    commands.SendMessage: Chat.say,
-    commands.EditMessage: Chat.edit,
-    commands.DeleteMessage: Chat.delete,
-    commands.SetTyping: Chat.type,
-    commands.ReadMarker: Chat.mark_read,
-    commands.JoinRoom: Chat.join,
-    commands.LeaveRoom: Chat.leave_room,
-    commands.ReadHistory: Chat.read_history,
-    commands.RefreshToken: Chat.refresh,
-}
 
 _FREE: Final = frozenset({commands.SetTyping, commands.ReadMarker})
 """Commands that cost no token of the user's rate, unless the message is large."""

@@ -45,12 +45,13 @@ ABNORMAL: Final = 1006
 class Connection:
     """One WebSocket. Satisfies `trio_chat.hub.requests.Source` towards the inbox.
 
-    It holds until the upgrade has been answered.
-
     Args:
         transport: Carries the bytes; `run` closes it.
         timers: Must run as long as the connection does.
         frame_rate: Frames per second that may arrive; 0 for no limit.
+
+    Attributes:
+        address: The address that limits count.
     """
 
     def __init__(  # noqa: PLR0913 - given once, by the endpoint
@@ -65,7 +66,6 @@ class Connection:
     ) -> None:
         settings, now = context.settings, trio.current_time()
         self.address = counted_address(upgrade.address)
-        """The address that limits count."""
         deflate = upgrade.deflate if settings.compression == "on" else None
         self.encoding = Encoding.PLAIN if deflate is None else Encoding.DEFLATED
         self.outbox = Outbox(
@@ -87,14 +87,12 @@ class Connection:
             self._health.live_for(now, upgrade.identity.ends_at - context.wall_ms() / 1000)
         self._scanner = FrameScanner(settings.max_frame_bytes, takes_deflated=deflate is not None)
         self._frames = TokenBucket(frame_rate, settings.frame_burst, now)
+        # Received items, the next one last (an empty deque takes 760 bytes).
         self._items: list[Item | bytes] = []
-        """Received items, the next one last (an empty deque takes 760 bytes)."""
+        # Requests of the conversation to the hub; they come before the items.
         self._asked: list[Request] = []
-        """Requests of the conversation to the hub; they come before the items."""
-        self._holds = 1
-        """The number of reasons for holding."""
-        self._is_queued = False
-        """Whether the inbox is about to call `go_on`."""
+        self._holds = 1  # the number of reasons for holding; the first is the upgrade
+        self._is_queued = False  # whether the inbox is about to call `go_on`
         self._is_closing = False
         self._rare: RareFrames | None = None  # exists from the first one on
         extension = f"Sec-WebSocket-Extensions: {deflate}\r\n" if deflate is not None else ""
@@ -103,15 +101,14 @@ class Connection:
         self._failure: outcome.Error | None = None
         self._ending: Disconnect | None = None
         self._over = trio.Event()
+        # Set when trio-websocket has answered the client's close, or the socket has failed.
         self._may_finish = trio.Event()
-        """Set when trio-websocket has answered the client's close, or the socket has failed."""
         self.conversation: Conversation
-        self._nursery: trio.Nursery | None = None
-        """None before and after the time in which new tasks may start."""
+        self._nursery: trio.Nursery | None = None  # while new tasks may start
         self._is_gone = False
 
     async def run(self, conversation: Conversation) -> int:
-        """Run from the upgrade to the close; always releases the socket.
+        """Run from the upgrade to the close, which releases the socket in any case.
 
         Returns:
             The close code: the server's, the client's, or `ABNORMAL`.
@@ -167,7 +164,7 @@ class Connection:
             self._queue()
             return None
         self._count(len(data), 1, now)
-        request = self._take(text, now)
+        request = None if self._is_closing else self._take(text, now)
         if self._transport.has_pending:
             self._queue()
         return request
@@ -215,11 +212,7 @@ class Connection:
             self._nursery.start_soon(self._hold_for, task)
 
     def end(self, code: CloseCode, reason: str = "") -> None:
-        """Close the connection. Only the first call counts.
-
-        From now on the client receives nothing new, except frames in the queue, and the server
-        ignores what it sends.
-        """
+        """Close the connection, after the frames in the queue. Only the first call counts."""
         if self._ending is None and not self._is_gone:
             self._ending = Disconnect(code, reason)
             self._metrics.drops.labels(reason=code.name.lower()).inc()
@@ -301,25 +294,21 @@ class Connection:
             self.end(CloseCode.TOO_MUCH)
 
     def _handle(self, item: Item | bytes, now: float) -> Request | None:
-        if isinstance(item, str):
-            return self._take(item, now)
         if isinstance(item, Disconnect):
             self.end(item.code, item.reason)
         elif isinstance(item, PassOn):
             self._give(item.data, item.messages)
         elif not self._is_closing:
-            try:
-                self.conversation.take_binary(item)
-            except Disconnect as disconnect:
-                self.end(disconnect.code, disconnect.reason)
+            return self._take(item, now)
         return None
 
-    def _take(self, text: str, now: float) -> Request | None:
-        if self._is_closing:
-            return None
-        self._metrics.received_messages.count += 1
+    def _take(self, message: str | bytes, now: float) -> Request | None:
         try:
-            return self.conversation.take(text, now)
+            if isinstance(message, bytes):
+                self.conversation.take_binary(message)
+                return None
+            self._metrics.received_messages.count += 1
+            return self.conversation.take(message, now)
         except Disconnect as disconnect:
             self.end(disconnect.code, disconnect.reason)
             return None

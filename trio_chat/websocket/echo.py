@@ -18,10 +18,12 @@ class Conversation(Protocol):
 
     The first two methods raise `Disconnect` if the connection must close. Work that must block goes
     to `Connection.wait_for`; no message arrives before it is done.
+
+    Attributes:
+        has_begun: Whether the client has sent its first message, if it must.
     """
 
     has_begun: bool
-    """Whether the client has sent its first message, if it must."""
 
     def take(self, text: str, now: float) -> Request | None:
         """Handle a text, at a time on Trio's clock; return the request to the hub, if any."""
@@ -40,7 +42,7 @@ class Conversation(Protocol):
 
 
 class Echo:
-    """Sends each message back. Satisfies `Conversation`.
+    """Sends each message back, and nothing else. Satisfies `Conversation`.
 
     The echo has no queue: the connection reads again after it has written the last message. So a
     client that does not read delays only itself.
@@ -50,8 +52,6 @@ class Echo:
 
     def __init__(self, connection: "Connection") -> None:
         self._connection = connection
-        self._encoding = connection.encoding
-        self._outbox = connection.outbox
 
     def take(self, text: str, now: float) -> None:  # noqa: ARG002
         """Send a text back."""
@@ -61,18 +61,18 @@ class Echo:
         """Send a binary message back."""
         self._send(BINARY, data)
 
-    def _send(self, opcode: int, payload: bytes) -> None:
-        with suppress(trio.BrokenResourceError):  # the writer ends the connection
-            self._outbox.send_nowait(message_frame(self._encoding, opcode, payload))
-        if self._outbox.waiting_frames:
-            self._connection.wait_for(self._outbox.flush)
-
     def heartbeat(self) -> None:
-        """Return no heartbeat: the client receives only what it sent."""
-        return
+        """Return no heartbeat."""
 
     def announce(self, news: TokenEnds | Reconnect) -> None:
-        """Return no message, for the same reason."""
+        """Return no frame."""
 
     async def leave(self, code: int) -> None:
         """Do nothing."""
+
+    def _send(self, opcode: int, payload: bytes) -> None:
+        outbox = self._connection.outbox
+        with suppress(trio.BrokenResourceError):  # the writer ends the connection
+            outbox.send_nowait(message_frame(self._connection.encoding, opcode, payload))
+        if outbox.waiting_frames:
+            self._connection.wait_for(outbox.flush)

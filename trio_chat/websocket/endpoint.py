@@ -5,7 +5,6 @@ Before this comes `trio_chat.http`, which checks the request; after it
 """
 
 import math
-from collections import deque
 from typing import Final
 
 import attrs
@@ -14,6 +13,7 @@ import trio
 
 from trio_chat.access.tokens import BadToken, Fault, Verifier
 from trio_chat.context import Context
+from trio_chat.cuts import CutDetector
 from trio_chat.hub.hub import Hub
 from trio_chat.hub.other_nodes import ConnectionCounts
 from trio_chat.protocol.close_codes import CloseCode
@@ -31,17 +31,17 @@ from trio_chat.websocket.transport import Transport
 
 _logger = structlog.get_logger(__name__)
 
-ECHO_PATH = "/ws/echo"
+ECHO_PATH: Final = "/ws/echo"
 
 # RFC 6750 section 3.
-_INVALID_TOKEN = b'Bearer error="invalid_token", error_description="%s"'
+_INVALID_TOKEN: Final = b'Bearer error="invalid_token", error_description="%s"'
 
 # Retry-After while the server cannot accept connections: about the duration of a deploy.
-_RETRY_SECONDS = 5
+_RETRY_SECONDS: Final = 5
 
 # Draining a thousand clients takes 8 s, of the 10 s for a shutdown.
-_SPREAD_SECONDS = 0.01
-_MAX_SPREAD_SECONDS = 8.0
+_SPREAD_SECONDS: Final = 0.01
+_MAX_SPREAD_SECONDS: Final = 8.0
 
 
 class Endpoint:
@@ -53,6 +53,10 @@ class Endpoint:
         store: The store, to read histories.
         verifier: Verifies tokens; None if the server requires none.
         nodes: The other nodes, which may have connections of a user; None without other nodes.
+
+    Attributes:
+        is_draining: Whether the endpoint refuses all upgrades.
+        timers: Must run as long as `serve` does.
     """
 
     def __init__(
@@ -65,15 +69,12 @@ class Endpoint:
         nodes: ConnectionCounts | None = None,
     ) -> None:
         self.is_draining = False
-        """Whether the endpoint refuses all upgrades."""
         self.timers = TimerWheel()
-        """Must run as long as `serve` does."""
         self._context = context
         self._inbox = hub.inbox
         self._limits = Limits(context.settings, nodes)
         reader = HistoryReader(store, hub.recent, context)
         self._shared = Shared(context, hub.inbox, reader, self._limits, hub.names, verifier)
-        self._verifier = verifier
         self._cuts = CutDetector(context.settings.ping_interval_seconds)
         self._connections: set[Connection] = set()
         self._all_gone = trio.Event()
@@ -145,20 +146,6 @@ class Endpoint:
                     ping_interval=settings.ping_interval_seconds,
                 )
 
-    def _identify(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
-        if self._verifier is None:
-            return upgrade
-        if token is None:
-            return _unauthorized("This server requires a token", b"Bearer", fault="no token")
-        try:
-            identity = self._verifier.verify(token, self._context.wall_ms() / 1000)
-        except BadToken as bad:
-            # The answer reveals only that a valid token has expired.
-            message = "The token has expired" if bad.fault is Fault.EXPIRED else "Invalid token"
-            challenge = _INVALID_TOKEN % message.encode()
-            return _unauthorized(message, challenge, fault=bad.fault.value)
-        return attrs.evolve(upgrade, identity=identity)
-
     async def drain(self) -> None:
         """Close all connections, and wait until they have ended.
 
@@ -187,6 +174,21 @@ class Endpoint:
         if self._connections:
             await self._all_gone.wait()
 
+    def _identify(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
+        verifier = self._shared.verifier
+        if verifier is None:
+            return upgrade
+        if token is None:
+            return _unauthorized("This server requires a token", b"Bearer", fault="no token")
+        try:
+            identity = verifier.verify(token, self._context.wall_ms() / 1000)
+        except BadToken as bad:
+            # The answer reveals only that a valid token has expired.
+            message = "The token has expired" if bad.fault is Fault.EXPIRED else "Invalid token"
+            challenge = _INVALID_TOKEN % message.encode()
+            return _unauthorized(message, challenge, fault=bad.fault.value)
+        return attrs.evolve(upgrade, identity=identity)
+
 
 def _unavailable(message: str) -> Refusal:
     return Refusal(503, "unavailable", message, ((b"Retry-After", b"%d" % _RETRY_SECONDS),))
@@ -195,48 +197,3 @@ def _unavailable(message: str) -> Refusal:
 def _unauthorized(message: str, challenge: bytes, *, fault: str) -> Refusal:
     headers = ((b"WWW-Authenticate", challenge),)
     return Refusal(401, "unauthorized", message, headers, fault)
-
-
-CUTS: Final = 10
-"""Cuts at the same age in a row that cannot be a coincidence."""
-
-_TOLERANCE: Final = 0.05
-_TOLERANCE_SECONDS: Final = 0.5
-"""Ages within this, or within 5 %, count as the same: the network adds delays."""
-
-_APART_SECONDS: Final = 1.0
-"""Cuts closer together count as one: they may have one cause, such as a restart of the proxy."""
-
-
-class CutDetector:
-    """Detects a proxy that ends idle connections before the server's next ping.
-
-    Such a proxy cuts each idle client at the same age, and each client reconnects, forever. No call
-    fails, so only the ages of the connections reveal it.
-
-    Args:
-        ping_interval_seconds: Connections older than two of these have another cause.
-    """
-
-    def __init__(self, ping_interval_seconds: float) -> None:
-        self._longest = 2 * ping_interval_seconds
-        self._ages: deque[float] = deque(maxlen=CUTS)
-        self._last_at = float("-inf")
-        self._has_reported = False
-
-    def cut(self, age: float, now: float) -> float | None:
-        """Note a connection that ended without a close frame at this age, in seconds.
-
-        Returns:
-            The common age, the first time that `CUTS` in a row have one; else None.
-        """
-        if self._has_reported or now - self._last_at < _APART_SECONDS:
-            return None
-        self._last_at = now
-        self._ages.append(age)
-        least, most = min(self._ages), max(self._ages)
-        is_same = most - least <= max(_TOLERANCE_SECONDS, _TOLERANCE * most)
-        # Probes, and pages that close at once, have no meaningful age.
-        is_idle = least >= _APART_SECONDS and most <= self._longest
-        self._has_reported = len(self._ages) == CUTS and is_same and is_idle
-        return least if self._has_reported else None

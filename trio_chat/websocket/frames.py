@@ -84,7 +84,7 @@ class PassOn:
     """
 
     data: bytes
-    messages: int
+    messages: int = 0
 
     @property
     def is_close(self) -> bool:
@@ -120,19 +120,21 @@ class FrameScanner:
         max_message_bytes: The maximum payload of one message, with all its fragments, before and
             after inflating.
         takes_deflated: Whether the connection uses permessage-deflate.
+
+    Attributes:
+        frames: The number of frames so far, of any kind; a refused one counts with its header.
+        has_more: Whether received bytes are left: call ``receive(b"")`` for them.
     """
 
     def __init__(self, max_message_bytes: int, *, takes_deflated: bool = False) -> None:
         self.frames = 0
-        """The number of frames so far, of any kind; a refused one counts with its header."""
         self.has_more = False
-        """Whether received bytes are left: call ``receive(b"")`` for them."""
         self._max_message_bytes = max_message_bytes
         self._takes_deflated = takes_deflated
         self._most_short_bytes = min(MAX_CONTROL_BYTES, max_message_bytes)
-        self._short_texts = (
-            (_FINAL_TEXT, _FINAL_DEFLATED_TEXT) if takes_deflated else (_FINAL_TEXT,)
-        )
+        # Browsers that have agreed on compression deflate every message.
+        deflated = (_FINAL_DEFLATED_TEXT,) if takes_deflated else ()
+        self._short_texts = (_FINAL_TEXT, *deflated)
         self._inflated = 0  # the bytes inflated in this `receive`
         self._inflater: Inflater | None = None  # for a deflated message that has begun
         self._buffer = bytearray()
@@ -155,7 +157,7 @@ class FrameScanner:
         Large compressed data may be left for the next call: see `has_more`.
         """
         if self._surrendered:
-            return () if self._closing else (PassOn(data, 0),)
+            return () if self._closing else (PassOn(data),)
         text = self.one_text(data)
         if text is not None:
             return [text]
@@ -174,10 +176,7 @@ class FrameScanner:
     def one_text(self, data: bytes) -> str | None:
         """Return the text if the bytes are one whole, short text message: the usual packet.
 
-        Browsers that have agreed on compression deflate every message.
-
-        Returns:
-            The text, of at most 256 bytes; None, with no change, for any other bytes.
+        It has at most 256 bytes. None, with no change, for any other bytes.
         """
         size = len(data) - _SHORTEST_HEAD
         if (
@@ -243,7 +242,7 @@ class FrameScanner:
         """Pass everything to trio-websocket, which refuses it and ends the connection."""
         self._surrendered = True
         if not self._closing:
-            items.append(PassOn(bytes(rest), 0))
+            items.append(PassOn(bytes(rest)))
 
     def _refuse(self, first: int, items: list[Item]) -> None:
         """Refuse a message that is too big, by the header of a frame; skip the payload."""
@@ -282,13 +281,13 @@ class FrameScanner:
             if opcode < CLOSE:
                 self._note_fragment(first, 0)
             elif opcode == CLOSE:
-                items.append(PassOn(bytes(data[begin:stop]), 0))
+                items.append(PassOn(bytes(data[begin:stop])))
         elif first == _FINAL_TEXT:
             items.append(self._text(unmask(data[start:stop], data[start - 4 : start])))
         elif opcode < CLOSE:
             items.append(self._part(data, begin, start, stop))
         elif opcode != PONG:  # trio-websocket would only ignore it, slowly
-            items.append(PassOn(bytes(data[begin:stop]), 0))
+            items.append(PassOn(bytes(data[begin:stop])))
 
     def _part(self, data: bytes | bytearray, begin: int, start: int, stop: int) -> Item:
         """Return the item for a frame of a fragmented, binary or deflated message."""

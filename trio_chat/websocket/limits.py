@@ -32,11 +32,9 @@ End = Callable[[CloseCode], None]
 
 
 class UserAt(NamedTuple):  # a key for every message: a NamedTuple is hashed in C
-    """A user, for limits. Without tokens anyone may use a name, so the address counts too.
+    """The key of a user's name, and the client's address: without tokens anyone may use a name.
 
-    Attributes:
-        key: The key of the user's name.
-        address: The client's address; empty if a token proves the name.
+    The address is empty if a token proves the name.
     """
 
     key: str
@@ -44,17 +42,10 @@ class UserAt(NamedTuple):  # a key for every message: a NamedTuple is hashed in 
 
 
 def rate_limited(wait: float) -> CommandError:
-    """Return the error for a command beyond the rate.
-
-    Args:
-        wait: The seconds until the user may try again.
-    """
+    """Return the error for a command beyond the rate; ``wait`` is in seconds."""
     wait_ms = math.ceil(wait * 1000)
-    return CommandError(
-        ErrorCode.RATE_LIMITED,
-        f"Too many messages; try again in {wait_ms} ms",
-        retry_after_ms=wait_ms,
-    )
+    message = f"Too many messages; try again in {wait_ms} ms"
+    return CommandError(ErrorCode.RATE_LIMITED, message, retry_after_ms=wait_ms)
 
 
 class Limits:
@@ -85,8 +76,7 @@ class Limits:
         """Ask the other nodes for the connections of a user; ignore nodes that do not answer.
 
         The lease of a killed node expires only after 30 s, and its users must not wait for that.
-
-        Waits at most `ANSWER_SECONDS`. A cancellation changes nothing.
+        This waits at most `ANSWER_SECONDS`. A cancellation changes nothing.
         """
         await trio.lowlevel.checkpoint()
         if self._nodes is None:

@@ -30,19 +30,21 @@ class RareFrames(trio.abc.Stream):
         max_message_bytes: The limit. trio-websocket counts characters and closes late, so the
             `FrameScanner` enforces it before.
         on_handled: Called when trio-websocket has handled what `give` passed.
+
+    Attributes:
+        has_sent_close: Whether trio-websocket has written a close frame.
     """
 
     def __init__(
         self, outbox: Outbox, max_message_bytes: int, on_handled: Callable[[], None]
     ) -> None:
+        self.has_sent_close = False
         self._outbox = outbox
         self._data: bytes | None = None
         self._on_handled = on_handled
         self._is_busy = False
         self._wake = trio.Event()
         self._is_closed = False
-        self.has_sent_close = False
-        """Whether trio-websocket has written a close frame."""
         # Its queue holds no message: reading continues after each message is handled.
         self._websocket = WebSocketConnection(
             self,
@@ -106,11 +108,7 @@ class RareFrames(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002
-        """Return the next bytes for trio-websocket; none at the end of the stream.
-
-        Raises:
-            trio.ClosedResourceError: trio-websocket has closed the stream.
-        """
+        """Return the next bytes for trio-websocket; none at the end of the stream."""
         await trio.lowlevel.checkpoint()
         if self._is_closed:
             raise trio.ClosedResourceError

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import outcome
 import trio
@@ -29,8 +29,8 @@ QUARTER_SECONDS: Final = 0.25
 TOKEN_WARNING_SECONDS: Final = 30.0
 """How long before its token expires a client receives a warning (docs/reference/wire.md)."""
 
+# Calls between two checkpoints: about two milliseconds.
 _AT_ONCE: Final = 64
-"""Calls between two checkpoints: about two milliseconds."""
 
 Callback = Callable[[float], float]
 """Takes the current time, does the work that is due, and returns the time of the next call."""
@@ -65,11 +65,7 @@ class TimerWheel:
     async def run_until(self, over: trio.Event, callback: Callback) -> None:
         """Call a function at once, and whenever it is due, until an event is set.
 
-        A cancellation ends the calls, as the event does.
-
-        Args:
-            over: The event; it identifies the timer.
-            callback: The function. It is called up to `QUARTER_SECONDS` late.
+        Each call is up to `QUARTER_SECONDS` late. A cancellation ends the calls, as the event does.
 
         Raises:
             BaseException: What the function raised, which also set the event.
@@ -109,18 +105,16 @@ class TimerWheel:
             while timers:
                 for timer in list(islice(timers, _AT_ONCE)):
                     del timers[timer]
-                    if not timer.over.is_set():  # one call may end another connection
-                        self._call(timer, now)
+                    if timer.over.is_set():  # one call may end another connection
+                        continue
+                    due = outcome.capture(timer.callback, now)
+                    if isinstance(due, outcome.Error):
+                        timer.failure = due
+                        timer.over.set()
+                    else:
+                        self._place(timer, due.unwrap())
                 await trio.lowlevel.checkpoint()
             del self._due[heappop(self._quarters)]
-
-    def _call(self, timer: _Timer, now: float) -> None:
-        due: outcome.Outcome[Any] = outcome.capture(timer.callback, now)
-        if isinstance(due, outcome.Error):
-            timer.failure = due
-            timer.over.set()
-        else:
-            self._place(timer, due.unwrap())
 
 
 class Health:
