@@ -1,5 +1,6 @@
 """Every check: ``nox`` runs what CI runs, ``nox -s NAME`` runs one session."""
 
+import os
 import platform
 import shutil
 import sys
@@ -15,6 +16,10 @@ sys.path.insert(0, str(ROOT))
 
 from tools import packages  # noqa: E402 - nox does not put this folder on the path
 from tools.together import Sessions  # noqa: E402
+
+# Images of containers often forbid Python to write bytecode. Each process that a session starts
+# would then compile every module anew, which takes more processor time than the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 # The Python that runs nox is the main one, so every machine runs the whole suite.
