@@ -14,11 +14,9 @@ from attrs import define, field, frozen
 
 @frozen
 class Since:
-    """How far a client knows a room; by default it knows nothing.
+    """The last ``seq`` of a room that a client has seen, or 0, and the epoch it belongs to.
 
-    Attributes:
-        since: The last ``seq`` that the client has seen; 0 for none.
-        epoch: The epoch of the history that ``since`` belongs to.
+    By default the client knows nothing of the room.
     """
 
     since: int | None = None
@@ -29,9 +27,7 @@ class Since:
 class Hello:
     """``hello``: the first message of version 2.
 
-    Attributes:
-        device: The client's secret; None if it has none yet.
-        rooms: The rooms to join; empty for the default room.
+    The device is the client's secret, if it has one yet. No rooms mean the default room.
     """
 
     v: int
@@ -42,11 +38,7 @@ class Hello:
 
 @define
 class SendMessage:
-    """``message``: store a text and send it to a room.
-
-    Attributes:
-        room: If the client names none, `decode` puts the default room here, as in all commands.
-    """
+    """``message``: store a text and send it to a room, by default the default room."""
 
     message: str
     room: str = ""
@@ -83,12 +75,7 @@ class LeaveRoom:
 
 @frozen
 class ReadHistory:
-    """``history``: read a page of at most `limit` past events.
-
-    Attributes:
-        before: Read the newest events below this ``seq``. With neither bound, the newest of all.
-        after: Read the oldest events above this ``seq``.
-    """
+    """``history``: read the newest events, or the newest ones before, or oldest after a ``seq``."""
 
     room: str = ""
     before: int | None = None
@@ -101,11 +88,7 @@ class ReadHistory:
 class ReadMarker:
     """``read``: the user has read the room up to this ``seq``, which may not exist yet.
 
-    It goes from the client to the store; the hub adds the user.
-
-    Attributes:
-        user: The key of the user's name.
-        shown: The name as displayed.
+    It goes from the client to the store; the hub adds the user: the key and the displayed name.
     """
 
     seq: int

@@ -1,8 +1,8 @@
 """Decodes the JSON that clients send into commands (docs/reference/wire.md).
 
 `trio_chat.protocol.session` calls `decode` for each message. Types are strict, unknown keys are
-ignored, and null means that a key is missing. Invalid input of any kind raises `CommandError` and
-nothing else; the error carries the ref and the room of the faulty object.
+ignored, and null means that a key is missing. Invalid input of any kind raises `CommandError` with
+``bad_request`` and nothing else; the error has the ref and the room of the faulty object.
 """
 
 import re
@@ -41,21 +41,17 @@ OTHER_PARTS: Final = 64
 
 _BLANKS: Final = " \t\r\n"
 
-_LABELS: Final = {
-    key: re.compile(rf'(?<!\\)"{key}"[ \t\r\n]*:[ \t\r\n]*"([!#-\[\]-~]{{1,64}})"')
+# Find a key and its value. JSON escapes quotes inside strings, so these never match a text.
+_LABELS: Final = [
+    re.compile(rf'(?<!\\)"{key}"[ \t\r\n]*:[ \t\r\n]*"([!#-\[\]-~]{{1,64}})"')
     for key in ("ref", "room")
-}
-"""Finds a key and its value. JSON escapes quotes inside strings, so this never matches a text."""
+]
 
 
 def decode(text: str | bytes, default_room: str = "") -> Command:
     """Decode a JSON object as a command, for ``default_room`` if it names no room.
 
     An object without a ``type`` is a message.
-
-    Raises:
-        CommandError: ``bad_request``: invalid JSON, nested too deeply, not an object, an unknown
-            type, a missing key, or a value of the wrong type.
     """
     data = _object(text)
     kind = data.get("type", "message")
@@ -68,11 +64,7 @@ def decode(text: str | bytes, default_room: str = "") -> Command:
 
 
 def decode_hello(text: str | bytes, max_rooms: int) -> Hello:
-    """Decode the first message of version 2. The username is empty if the client gives none.
-
-    Raises:
-        CommandError: ``bad_request``, as for `decode`; also for another version or too many rooms.
-    """
+    """Decode the first message of version 2. The username is empty if the client gives none."""
     data = _object(text)
     try:
         return _hello(data, max_rooms)
@@ -86,16 +78,13 @@ def check_shape(text: str, max_text_chars: int) -> None:
 
     Decoding 20,000 empty objects holds the event loop for a millisecond; counting their commas
     takes a hundredth of that. An object with more commas than ``max_text_chars`` and `OTHER_PARTS`
-    holds a longer message, or values that no command has.
-
-    Raises:
-        CommandError: ``bad_request`` or ``too_large``, with the ref and the room if found.
+    holds a longer message (``too_large``), or values that no command has.
     """
     if not text.lstrip(_BLANKS).startswith("{"):
         raise _bad_request("The message must be a JSON object")
     if text.count(",") > max_text_chars + OTHER_PARTS:
         error = CommandError(ErrorCode.TOO_LARGE, "The message is too long, or has too many parts")
-        ref, room = (pattern.search(text) for pattern in _LABELS.values())
+        ref, room = (pattern.search(text) for pattern in _LABELS)
         name_subject(error, ref and ref[1], room and room[1])
         raise error
 

@@ -10,23 +10,9 @@ from typing import Any, Final
 
 import orjson
 
+from trio_chat.protocol import messages
 from trio_chat.protocol.events import NOTICES, Event, Kind
-from trio_chat.protocol.messages import (
-    Ack,
-    ErrorAnswer,
-    HasRead,
-    Heartbeat,
-    History,
-    Joined,
-    Notice,
-    Presence,
-    PresenceChange,
-    Reconnect,
-    ServerMessage,
-    TokenEnds,
-    Typing,
-    Welcome,
-)
+from trio_chat.protocol.messages import ServerMessage
 
 MAX_HISTORY_BYTES: Final = 256 * 1024
 """The maximum size of the events in one ``history`` or ``joined`` (docs/reference/wire.md)."""
@@ -129,26 +115,30 @@ def _fitting(events: Iterable[Event]) -> list[bytes]:
     return fitting
 
 
-def _history(history: History) -> Fields:
-    events = history.events
-    sent = _fitting(events) if history.is_forward else _fitting(reversed(events))[::-1]
+def _fragments(events: Sequence[Event], *, is_forward: bool = False) -> tuple[list[object], bool]:
+    """Return the first or last events that fit into one message, and whether others do not."""
+    sent = _fitting(events) if is_forward else _fitting(reversed(events))[::-1]
+    return list(map(orjson.Fragment, sent)), len(sent) < len(events)
+
+
+def _history(history: messages.History) -> Fields:
+    events, is_cut = _fragments(history.events, is_forward=history.is_forward)
     return {
         "type": "history",
         "room": history.room,
-        "history": list(map(orjson.Fragment, sent)),
-        "more": history.more or len(sent) < len(events),
+        "history": events,
+        "more": history.more or is_cut,
         "time": _time(history.ts),
         **_ref(history.ref),
     }
 
 
-def _joined(joined: Joined) -> Fields:
-    history: object = orjson.Fragment(joined.json or b"")
-    is_cut = False
+def _joined(joined: messages.Joined) -> Fields:
+    events: object
     if joined.json is None:
-        sent = _fitting(reversed(joined.events))[::-1]
-        history = list(map(orjson.Fragment, sent))
-        is_cut = len(sent) < len(joined.events)
+        events, is_cut = _fragments(joined.events)
+    else:
+        events, is_cut = orjson.Fragment(joined.json), False
     return {
         "type": "joined",
         "room": joined.room,
@@ -159,7 +149,7 @@ def _joined(joined: Joined) -> Fields:
         "count": joined.count,
         "reads": dict(joined.reads),
         "recovered": joined.recovered,
-        "history": history,
+        "history": events,
         "more": joined.more or is_cut,
         **_ref(joined.ref),
     }
@@ -169,7 +159,7 @@ def _ref(ref: str | None) -> Mapping[str, str]:
     return {} if ref is None else {"ref": ref}
 
 
-def ack_fields(ack: Ack) -> Fields:
+def ack_fields(ack: messages.Ack) -> Fields:
     """Return the fields of an `Ack`; the hub calls this for each acknowledged message."""
     if ack.id is None:
         return {"type": "ack", "ref": ack.ref}
@@ -183,7 +173,7 @@ def ack_fields(ack: Ack) -> Fields:
     }
 
 
-def _welcome(welcome: Welcome) -> Fields:
+def _welcome(welcome: messages.Welcome) -> Fields:
     limits = welcome.limits
     rate = limits.rate_per_second
     return {
@@ -203,12 +193,12 @@ def _welcome(welcome: Welcome) -> Fields:
     }
 
 
-def _heartbeat(heartbeat: Heartbeat) -> Fields:
+def _heartbeat(heartbeat: messages.Heartbeat) -> Fields:
     heads = {} if heartbeat.heads is None else {"heads": dict(heartbeat.heads)}
     return {"type": "heartbeat", "time": heartbeat.ts, **heads}
 
 
-def _error(error: ErrorAnswer) -> Fields:
+def _error(error: messages.ErrorAnswer) -> Fields:
     fields: Fields = {"type": "error", "code": error.code, "message": error.message}
     fields.update(_ref(error.ref))
     if error.room is not None:
@@ -220,21 +210,21 @@ def _error(error: ErrorAnswer) -> Fields:
 
 FIELDS: Final[Mapping[type[Any], Callable[[Any], Fields]]] = {
     Event: _event,
-    Typing: lambda typing: {
+    messages.Typing: lambda typing: {
         "type": "typing",
         "room": typing.room,
         "username": typing.username,
         "isTyping": typing.is_typing,
         "time": _time(typing.ts),
     },
-    Presence: lambda presence: {
+    messages.Presence: lambda presence: {
         "type": "presence",
         "room": presence.room,
         "users": presence.users,
         "count": presence.count,
         "time": _time(presence.ts),
     },
-    PresenceChange: lambda change: {
+    messages.PresenceChange: lambda change: {
         "type": "presence",
         "room": change.room,
         "online": change.online,
@@ -242,26 +232,26 @@ FIELDS: Final[Mapping[type[Any], Callable[[Any], Fields]]] = {
         "count": change.count,
         "time": _time(change.ts),
     },
-    History: _history,
-    Welcome: _welcome,
-    Joined: _joined,
-    HasRead: lambda read: {
+    messages.History: _history,
+    messages.Welcome: _welcome,
+    messages.Joined: _joined,
+    messages.HasRead: lambda read: {
         "type": "read",
         "room": read.room,
         "username": read.shown,
         "seq": read.seq,
     },
-    Ack: ack_fields,
-    TokenEnds: lambda ending: {"type": "auth", "expiresInMs": ending.expires_in_ms},
-    Reconnect: lambda reconnect: {"type": "reconnect", "afterMs": reconnect.after_ms},
-    Heartbeat: _heartbeat,
-    Notice: lambda notice: {
+    messages.Ack: ack_fields,
+    messages.TokenEnds: lambda ending: {"type": "auth", "expiresInMs": ending.expires_in_ms},
+    messages.Reconnect: lambda reconnect: {"type": "reconnect", "afterMs": reconnect.after_ms},
+    messages.Heartbeat: _heartbeat,
+    messages.Notice: lambda notice: {
         "type": "system",
         "room": notice.room,
         "message": notice.message,
         "time": _time(notice.ts),
         "ts": notice.ts,
     },
-    ErrorAnswer: _error,
+    messages.ErrorAnswer: _error,
 }
 """Returns the fields of each type of message. Hot paths use this instead of `encode`."""

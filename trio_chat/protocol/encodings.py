@@ -17,6 +17,7 @@ from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES, deflate
 from trio_chat.protocol.encode import FIELDS, encode
 from trio_chat.protocol.messages import ServerMessage
 
+# Frames, by RFC 6455 section 5.2: the bits of the first byte, then of the second.
 FIN: Final = 0x80
 RESERVED: Final = 0x70
 DEFLATED: Final = 0x40  # the reserved bit that RFC 7692 section 6 uses
@@ -58,8 +59,7 @@ text_frame: Final = partial(server_frame, TEXT)
 class Encoding(IntEnum):
     """How a connection receives messages: one bit for the version, and one for compression.
 
-    The handshake decides on compression, the first message on the version. Compression applies to
-    messages that it makes shorter.
+    The handshake decides on compression, the first message on the version.
     """
 
     PLAIN = 0b00
@@ -84,7 +84,7 @@ class Encoding(IntEnum):
 
 
 def message_frame(encoding: Encoding, opcode: int, payload: bytes) -> bytes:
-    """Return one message, text or binary, as a frame in this encoding."""
+    """Return one message as a frame in this encoding, compressed if that makes it shorter."""
     if encoding & 1 and len(payload) >= MIN_DEFLATED_BYTES:
         deflated = deflate(payload)
         if len(deflated) < len(payload):
@@ -92,8 +92,8 @@ def message_frame(encoding: Encoding, opcode: int, payload: bytes) -> bytes:
     return server_frame(opcode, payload)
 
 
+# Without and with compression.
 _TEXT_FRAMES: Final = (text_frame, partial(message_frame, Encoding.DEFLATED, TEXT))
-"""Without and with compression."""
 
 
 @frozen
@@ -117,8 +117,8 @@ class Outgoing:
     def __init__(self, messages: Sequence[ServerMessage | PerVersion]) -> None:
         self.messages = messages
         self._differs = PerVersion in map(type, messages)
+        # The JSON of each message; empty for a `PerVersion`.
         self._payloads: list[bytes] | None = None
-        """The JSON of each message; empty for a `PerVersion`."""
         self._frames: dict[int, list[bytes]] = {}
 
     def frames(self, encoding: int) -> Sequence[bytes]:

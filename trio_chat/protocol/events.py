@@ -28,10 +28,9 @@ NOTICES: Final = frozenset({Kind.JOINED, Kind.LEFT})
 
 @define
 class Author:
-    """The author of an event: only its author may change it or send it again.
+    """The author of an event, by the key of the name: only its author may change or repeat it.
 
     Attributes:
-        user: The key of the user's name.
         device: A digest of the device's secret. A plain client has none: it owns no event and
             cannot retry.
         is_proven: Whether a token proves the name. If so, any device of the user may act.
@@ -47,8 +46,7 @@ class Draft:
     """An event before the store has it. See `Event` for the fields that both have.
 
     Attributes:
-        message: The prepared text; empty for a `Kind.DELETED` event.
-        author: The author; None for a notice that only one node stores.
+        author: None for a notice that only one node stores.
         ref: The client's name for the request, which identifies a repeat; None without one.
         ref_ms: For this many milliseconds the draft repeats an event with the same ``ref``,
             whatever its text. None for a request: the same text repeats, another one conflicts.
@@ -69,16 +67,8 @@ class Draft:
 
     def numbered(self, seq: int, ts: int | None = None) -> "Event":
         """Return the live event with this ``seq``, and the draft's own ``ts`` unless given."""
-        return Event(
-            seq,
-            self.id,
-            self.room,
-            self.kind,
-            self.username,
-            self.message,
-            self.ts if ts is None else ts,
-            self.target,
-        )
+        ts, text = self.ts if ts is None else ts, self.message
+        return Event(seq, self.id, self.room, self.kind, self.username, text, ts, self.target)
 
 
 @define
@@ -87,10 +77,9 @@ class Event:
 
     Attributes:
         seq: 1, 2, 3, … in its room, without gaps, in commit order.
-        id: Unique.
         username: The author, or the user that a notice concerns, as displayed; None for
             `Kind.DAMAGED`.
-        message: The text; empty if `is_deleted`, and for a `Kind.DELETED` event.
+        message: The prepared text; empty if `is_deleted`, and for a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.
         target: The id of the message that a `Kind.EDITED` or `Kind.DELETED` event changes.
         is_edited: In history, for a message and its `Kind.EDITED` events: `message` is a newer text

@@ -22,9 +22,8 @@ class Upgrade:
         answer: The 101 response, up to the field for extensions.
         trailing: The bytes after the request: the first frames of an eager client.
         address: The client's address: the socket's, or the one that a trusted proxy reports.
-        peer: ``host:port`` of the socket, for log lines.
-        origin: The origin of the page, for log lines; empty without one.
-        identity: The client's identity; None if the server requires no tokens.
+        peer: ``host:port`` of the socket, for log lines, like the page's ``origin``.
+        identity: None if the server requires no tokens.
         deflate: The header that accepts permessage-deflate; None without an acceptable offer.
     """
 
@@ -43,10 +42,8 @@ class Refusal:
     """The answer to a refused request: a status, and a JSON body with the reason.
 
     Attributes:
-        status: The HTTP status, 400 or above.
         code: The kind of refusal, for programs and for the metric's label.
         message: The reason, for people.
-        headers: Further response headers, such as ``Retry-After``.
         fault: Details for the log line only, which the client must not learn.
     """
 

@@ -45,12 +45,9 @@ class PresenceChange:
 
 @frozen
 class History:
-    """Past events of a room, oldest first.
+    """Past events of a room, oldest first; ``more`` follow in the direction of reading.
 
-    Attributes:
-        more: Whether the room has more events in the direction of reading.
-        is_forward: The direction of reading. If the events exceed one message, it has the oldest
-            of them if true, else the newest.
+    If the events exceed one message, it has those that come first in this direction.
     """
 
     room: str
@@ -88,14 +85,13 @@ class Joined:
     """``joined``: a client of version 2 is in a room; live events follow from ``head`` + 1.
 
     Attributes:
-        head: The ``seq`` of the room's last event; 0 without one.
         read: The read marker of this user.
         users: Sorted by code point; in a large room the first 200.
         reads: The read markers of `users`, without those that have read nothing.
-        recovered: Whether `history` is exactly what the client missed.
-        history: Oldest first.
-        more: Whether the room has events before `history`.
-        json: The JSON of `history`, if all of it fits and other clients share it.
+        recovered: Whether `events` are exactly what the client missed.
+        events: Oldest first.
+        more: Whether the room has earlier events.
+        json: The JSON of `events`, if all of it fits and other clients share it.
     """
 
     room: str
@@ -116,8 +112,7 @@ class Joined:
 class HasRead:
     """``read``: a user's read marker has grown and is stored. Other nodes receive it too.
 
-    Attributes:
-        user: The key of the user's name; clients receive `shown`.
+    Other nodes use ``user``, the key of the name; clients receive ``shown``.
     """
 
     room: str
@@ -128,13 +123,9 @@ class HasRead:
 
 @define
 class Ack:
-    """``ack``: the command with this ref is done, and its event stored.
+    """``ack``: the command with this ref is done, now or before, and its event stored.
 
-    Attributes:
-        room: The room of the event; None for a command without one (``leave``, ``auth``).
-        id: The id of the event.
-        seq: The ``seq`` of the event.
-        is_repeat: Whether the command was done before.
+    Some commands have no event (``leave``, ``auth``).
     """
 
     ref: str
@@ -162,8 +153,7 @@ class Reconnect:
 class Heartbeat:
     """A sign of life for pages, which cannot see pings.
 
-    Attributes:
-        heads: For version 2: the last ``seq`` of each room in this connection's queue.
+    For version 2, ``heads`` has the last ``seq`` of each room in this connection's queue.
     """
 
     ts: int

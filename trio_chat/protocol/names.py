@@ -21,29 +21,27 @@ MAX_NAME_CHARS: Final = 32
 MAX_RAW_NAME_CHARS: Final = 1024
 """The longest input: a name in a kilobyte of blanks."""
 
+# Input without repeated blanks. Normalization composes at most four characters into one (a Greek
+# letter and three marks), so longer input cannot become a name.
 MAX_COMPOSED_CHARS: Final = 4 * MAX_NAME_CHARS
-"""The longest input without repeated blanks. Normalization composes at most four characters into
-one (a Greek letter and three marks), so longer input cannot become a name."""
 
+# Normalized input has at most one blank more for each character (U+00A8 becomes a blank and a
+# mark). This comes before PRECIS, which takes microseconds for each character: one can become 18.
 MAX_NORMALIZED_CHARS: Final = 2 * MAX_NAME_CHARS
-"""The longest normalized input: normalization adds blanks, at most every second character (U+00A8
-becomes a blank and a mark). PRECIS checks each character in Python, in some microseconds, and one
-character can become 18, so this length is checked before."""
 
 # RFC 8266 has two forms: the displayed one keeps its case, the compared one does not.
 _SHOWN: Final = get_profile("NicknameCasePreserved")
 _COMPARED: Final = get_profile("Nickname")
 
+# The space separators of Unicode (Zs), which RFC 8266 section 2.1 maps to one ASCII space.
 _BLANKS: Final = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-"""The space separators of Unicode (Zs), which RFC 8266 section 2.1 maps to one ASCII space."""
 
+# The empty Braille pattern, the placeholder of an object, the null note head, and two blank
+# hieroglyphs have no visible shape.
 _BLANK_SYMBOLS: Final = frozenset("\u2800\ufffc\U0001d159\U00013441\U00013442")
-"""The empty Braille pattern, the placeholder of an object, the null note head, and two blank
-hieroglyphs have no visible shape."""
 
+# Variation selector and zero width joiner: they make one picture of several code points.
 _JOIN_EMOJI: Final = ("\ufe0f", "\u200d")
-"""Variation selector and zero width joiner: they make one picture of several code points."""
-
 _KEYCAP: Final = "\u20e3"
 
 _NO_SHORTER: Final = f"is longer than {MAX_NAME_CHARS} characters; choose a shorter one"
@@ -73,11 +71,9 @@ _REASONS: Final[Mapping[str, str]] = {
 
 @frozen
 class Name:
-    """A user's name.
+    """A user's name: as displayed, and the key that RFC 8266 compares, the same for each user.
 
-    Attributes:
-        shown: The displayed form: prepared by RFC 8266, case preserved; 1 to 32 characters.
-        key: The form that RFC 8266 compares. Names with the same key belong to the same user.
+    The displayed form is prepared by RFC 8266, case preserved; it has 1 to 32 characters.
     """
 
     shown: str

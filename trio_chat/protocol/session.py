@@ -10,19 +10,8 @@ from typing import Any, ClassVar, Final
 from attrs import define, field, frozen
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.commands import (
-    Command,
-    DeleteMessage,
-    EditMessage,
-    JoinRoom,
-    LeaveRoom,
-    ReadHistory,
-    ReadMarker,
-    RefreshToken,
-    SendMessage,
-    SetTyping,
-    Since,
-)
+from trio_chat.protocol import commands
+from trio_chat.protocol.commands import Command, SendMessage, Since
 from trio_chat.protocol.decode import LARGE_CHARS, check_shape, decode, decode_hello
 from trio_chat.protocol.names import (
     LABEL_SPELLING,
@@ -41,11 +30,9 @@ MAX_HISTORY_EVENTS: Final = 100
 
 @frozen
 class Enter:
-    """The first message: a client enters under this name.
+    """The first message: a client enters under this name, and joins these rooms, at least one.
 
-    Attributes:
-        rooms: The rooms to join; never empty.
-        device: The client's secret; None for a plain connection, or if the client has none yet.
+    It has no ``device`` if the connection is plain, or if the client has none yet.
     """
 
     name: Name
@@ -69,7 +56,7 @@ class Session:
         proven: The name that the client's token proves; None without a token.
 
     Attributes:
-        state: `NAMELESS`, `PLAIN` or `VERSION_2`: the allowed commands, and their checks.
+        state: `NAMELESS`, `PLAIN` or `VERSION_2`.
         rooms: The rooms that the client is in or about to join. After the first message, the caller
             adds and removes them.
     """
@@ -156,43 +143,43 @@ class Session:
         if command.room not in self.rooms:
             raise _not_joined()
 
-    def _join(self, command: JoinRoom) -> None:
+    def _join(self, command: commands.JoinRoom) -> None:
         _check_room(command.room)
         if command.room not in self.rooms and len(self.rooms) >= self._max_rooms:
             limit = f"A connection may be in at most {self._max_rooms} rooms"
             raise CommandError(ErrorCode.LIMIT_EXCEEDED, limit)
 
-    def _history(self, command: ReadHistory) -> None:
+    def _history(self, command: commands.ReadHistory) -> None:
         if command.before is not None and command.after is not None:
             raise _bad_request("Give either before or after, not both")
         if not 1 <= command.limit <= MAX_HISTORY_EVENTS:
             raise _bad_request(f"The limit must be 1 to {MAX_HISTORY_EVENTS}")
         self._in_room(command)
 
-    def _edit(self, command: EditMessage) -> None:
+    def _edit(self, command: commands.EditMessage) -> None:
         command.message = prepare_text(command.message, self._max_message_chars)
         self._change(command)
 
-    def _change(self, command: EditMessage | DeleteMessage) -> None:
+    def _change(self, command: commands.EditMessage | commands.DeleteMessage) -> None:
         self._in_room(command)
         if not is_label(command.id):  # no message has such an id
             raise CommandError(ErrorCode.NOT_FOUND, "Message not found")
 
-    def _token(self, command: RefreshToken) -> None:
+    def _token(self, command: commands.RefreshToken) -> None:
         """Accept any token; the caller verifies it."""
 
-    PLAIN: ClassVar[State] = {SendMessage: _plain_message, SetTyping: _in_room}
+    PLAIN: ClassVar[State] = {SendMessage: _plain_message, commands.SetTyping: _in_room}
     """A plain connection, in the default room."""
     VERSION_2: ClassVar[State] = {
         SendMessage: _message,
-        SetTyping: _in_room,
-        JoinRoom: _join,
-        LeaveRoom: _in_room,
-        ReadHistory: _history,
-        ReadMarker: _in_room,
-        EditMessage: _edit,
-        DeleteMessage: _change,
-        RefreshToken: _token,
+        commands.SetTyping: _in_room,
+        commands.JoinRoom: _join,
+        commands.LeaveRoom: _in_room,
+        commands.ReadHistory: _history,
+        commands.ReadMarker: _in_room,
+        commands.EditMessage: _edit,
+        commands.DeleteMessage: _change,
+        commands.RefreshToken: _token,
     }
     """A client of version 2, in any number of rooms."""
 
