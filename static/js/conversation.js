@@ -18,6 +18,8 @@ export class Conversation {
   /** @type {Map<string, string[]>} */
   #readers = new Map();
   #readUpTo = 0;
+  /** The keys of rows that show earlier readers. @type {Set<string>} */
+  #stale = new Set();
   #newest = 0;
   /** The row whose actions the Tab key reaches. @type {MessageRow | undefined} */
   #stop;
@@ -69,6 +71,7 @@ export class Conversation {
     this.#list.replaceChildren();
     this.#rows.clear();
     this.#readers.clear();
+    this.#stale.clear();
     this.#readUpTo = 0;
     this.#newest = 0;
     this.#stop = undefined;
@@ -87,16 +90,28 @@ export class Conversation {
    * @param {{upTo: number, by: Map<string, string[]>}} readers As of `readersOf`.
    */
   showReaders({ upTo, by }) {
+    for (const key of new Set([...this.#readers.keys(), ...by.keys()])) {
+      if (String(this.#readers.get(key)) !== String(by.get(key))) this.#stale.add(key);
+    }
     const [low, high] = [Math.min(upTo, this.#readUpTo), Math.max(upTo, this.#readUpTo)];
-    const concerned = new Set([...this.#readers.keys(), ...by.keys()]);
-    for (const [key, row] of this.#rows) {
-      if (!(row instanceof MessageRow)) continue;
-      const { seq = 0, isOwn } = row.line;
-      if (isOwn && seq > low && seq <= high) concerned.add(key);
+    if (low < high) {
+      for (const [key, row] of this.#rows) {
+        const { seq = 0, isOwn } = row.line;
+        if (isOwn && seq > low && seq <= high) this.#stale.add(key);
+      }
     }
     this.#readers = by;
     this.#readUpTo = upTo;
-    for (const key of concerned) this.#showReaders(this.#rows.get(key));
+    this.drawReaders();
+  }
+
+  /** Draw the receipts of the rows near the view. A change elsewhere costs a frame, and nobody sees it. */
+  drawReaders() {
+    const rows = [...this.#stale].map((key) => this.#rows.get(key)).filter((row) => row instanceof MessageRow);
+    for (const row of rows.filter(({ element }) => this.#scroll.isNear(element))) {
+      this.#stale.delete(row.line.key);
+      this.#showReaders(row);
+    }
   }
 
   /**
@@ -126,6 +141,7 @@ export class Conversation {
       const hadFocus = element.contains(document.activeElement);
       element.remove();
       this.#rows.delete(key);
+      this.#stale.delete(key);
       if (hadFocus) this.#onFocusLost();
     }
     let at = this.#list.firstElementChild;

@@ -6,17 +6,19 @@ const HIDDEN_MS = 250;
 /** The pause after a redraw. The first change after it shows with the next frame. */
 const PAUSE_MS = 100;
 
-/** Receipts of many readers come all the time, and nobody waits for them. */
-const READS_MS = 500;
+/** The pause before a redraw for receipts alone: in a busy room they come all the time. */
+const READS_MS = 1_000;
 
 /** The changed parts of rooms. */
 export class Redraw {
   #show;
   /** @type {Map<import("./client/room.js").Room, Set<import("./client/types.js").Part>>} */
   #changed = new Map();
-  #isDue = false;
-  #areReadsDue = false;
-  #flushedAt = Number.NEGATIVE_INFINITY;
+  #shownAt = Number.NEGATIVE_INFINITY;
+  /** When the changes show; infinite without a change. */
+  #dueAt = Number.POSITIVE_INFINITY;
+  /** @type {number | undefined} */
+  #timer;
 
   /**
    * @param {(changed: Map<import("./client/room.js").Room, Set<import("./client/types.js").Part>>) => void} show
@@ -26,7 +28,7 @@ export class Redraw {
   }
 
   /**
-   * Show a change with the next frame.
+   * Show a change with the next frame, or after the pause.
    *
    * @param {import("./client/room.js").Room} room
    * @param {import("./client/types.js").Part} part
@@ -35,35 +37,28 @@ export class Redraw {
     const parts = this.#changed.get(room);
     if (parts === undefined) this.#changed.set(room, new Set([part]));
     else parts.add(part);
-    if (part === "reads") this.#showReadsSoon();
-    else this.#showSoon();
+    this.#showAt(this.#shownAt + (part === "reads" ? READS_MS : PAUSE_MS));
   }
 
-  #showReadsSoon() {
-    if (this.#areReadsDue) return;
-    this.#areReadsDue = true;
-    setTimeout(() => {
-      this.#areReadsDue = false;
-      this.#showSoon();
-    }, READS_MS);
-  }
-
-  #showSoon() {
-    if (this.#isDue) return;
-    this.#isDue = true;
-    const restMs = this.#flushedAt + PAUSE_MS - performance.now();
-    if (document.hidden) setTimeout(() => this.flush(), HIDDEN_MS);
-    else if (restMs > 0) setTimeout(() => requestAnimationFrame(() => this.flush()), restMs);
+  /** @param {number} at */
+  #showAt(at) {
+    if (at >= this.#dueAt) return;
+    this.#dueAt = at;
+    clearTimeout(this.#timer);
+    const restMs = at - performance.now();
+    if (document.hidden) this.#timer = setTimeout(() => this.flush(), HIDDEN_MS);
+    else if (restMs > 0) this.#timer = setTimeout(() => requestAnimationFrame(() => this.flush()), restMs);
     else requestAnimationFrame(() => this.flush());
   }
 
   /** Show all changes now. */
   flush() {
-    this.#isDue = false;
+    clearTimeout(this.#timer);
+    this.#dueAt = Number.POSITIVE_INFINITY;
     if (this.#changed.size === 0) return;
     const changed = this.#changed;
     this.#changed = new Map();
     this.#show(changed);
-    this.#flushedAt = performance.now();
+    this.#shownAt = performance.now();
   }
 }

@@ -205,6 +205,7 @@ export class RoomView {
   #moved() {
     if (this.#open === null) return;
     const { session, room } = this.#open;
+    this.#conversation.drawReaders();
     if (!this.#isSeeking) this.#markRead(session, room);
     if (this.#scroll.isNearTop) session.loadOlder(room);
     this.#showUnreadBar(room);

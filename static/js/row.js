@@ -25,13 +25,18 @@ const LIST = new Intl.ListFormat(locale, { type: "conjunction" });
 /** The row of a notice, a day or a divider. */
 export class PlainRow {
   element;
-  #line = /** @type {Line | null} */ (null);
+  #line;
 
   /** @param {Line} line */
   constructor(line) {
     this.element = make("p", line.kind);
     this.element.dir = "auto";
-    this.update(line);
+    this.#line = line;
+    this.#show(line);
+  }
+
+  get line() {
+    return this.#line;
   }
 
   /** Nothing here can be edited. */
@@ -41,10 +46,13 @@ export class PlainRow {
 
   /** @param {Line} line */
   update(line) {
-    const before = this.#line;
-    if (before !== null && isSame(before, line)) return;
+    if (isSame(this.#line, line)) return;
     this.#line = line;
-    const { key, seq, text, parts, ts, time = "", kind, count } = line;
+    this.#show(line);
+  }
+
+  /** @param {Line} line */
+  #show({ key, seq, text, parts, ts, time = "", kind, count }) {
     if (seq !== undefined) this.element.dataset.seq = String(seq);
     this.element.classList.toggle("new", key === "new");
     const words = parts === undefined ? [harmless(text)] : noticeWords(parts, count === 1);
@@ -63,11 +71,13 @@ export class MessageRow {
   #readers = "";
   #bubble = make("div", "bubble");
   #text = make("div", "text");
-  #more = makeButton("text-button more", "");
+  /** @type {HTMLButtonElement | null} */
+  #more = null;
   #meta = make("span", "meta");
   #seen = make("span", "seen");
   #actions = make("div", "actions");
-  #error = make("p", "row-error");
+  /** @type {HTMLElement | null} */
+  #error = null;
   /** @type {HTMLFormElement | null} */
   #editor = null;
 
@@ -79,13 +89,11 @@ export class MessageRow {
     const { username = "", isOwn } = line;
     this.#line = line;
     this.#people = people;
-    this.#more.hidden = true;
-    this.#more.dataset.action = "fold";
     // A screen reader should read the message, and not how far it has come.
     for (const part of [this.#meta, this.#seen]) part.ariaLive = "off";
     // The space is for copied text. In the name it takes no room where the name is not shown.
-    this.#bubble.append(make("bdi", "name", `${harmless(username)} `), this.#text, this.#more);
-    this.element.append(avatar(username), this.#bubble, this.#meta, this.#seen, this.#actions, this.#error);
+    this.#bubble.append(make("bdi", "name", `${harmless(username)} `), this.#text);
+    this.element.append(avatar(username), this.#bubble, this.#meta, this.#seen, this.#actions);
     this.element.classList.add(isOwn ? "own" : "other", hueClass(username));
     if (isOwn) this.element.tabIndex = -1; // A tap focuses the message, and so shows its actions.
     this.#show(line);
@@ -159,7 +167,7 @@ export class MessageRow {
    */
   toggleFold(scroll) {
     const isFolded = this.element.classList.contains("folded");
-    scroll.stay(isFolded ? this.element : this.#more, () => this.#fold(!isFolded));
+    scroll.stay(isFolded ? this.element : (this.#more ?? this.element), () => this.#fold(!isFolded));
   }
 
   /** @param {boolean} isStop Whether the Tab key reaches the actions. */
@@ -184,8 +192,7 @@ export class MessageRow {
     this.#meta.replaceChildren(...metaOf(line));
     this.#showState(isSeen ? "seen" : line.state);
     this.#showActions(line);
-    this.#error.replaceChildren(...errorOf(line));
-    this.#error.hidden = this.#error.childElementCount === 0;
+    this.#showError(errorOf(line));
     if (line.isDeleted) this.#endEditing();
   }
 
@@ -197,15 +204,30 @@ export class MessageRow {
     if (isDeleted) this.#text.textContent = shown;
     else this.#text.replaceChildren(...richText(shown, this.#people));
     this.element.classList.toggle("piled", PILE.test(shown));
-    this.#more.hidden = !isLong(shown);
-    this.#fold(!this.#more.hidden);
+    if (isLong(shown)) this.#fold(true);
+    else this.#unfold();
   }
 
   /** @param {boolean} isFolded */
   #fold(isFolded) {
+    this.#more ??= this.#addMore();
     this.element.classList.toggle("folded", isFolded);
     this.#more.textContent = t(isFolded ? "log.more" : "log.less");
     this.#more.ariaExpanded = String(!isFolded);
+  }
+
+  #addMore() {
+    const more = makeButton("text-button more", "");
+    more.dataset.action = "fold";
+    this.#text.after(more);
+    return more;
+  }
+
+  /** A short text needs no button. */
+  #unfold() {
+    this.#more?.remove();
+    this.#more = null;
+    this.element.classList.remove("folded");
   }
 
   /** @param {"sending" | "sent" | "seen" | "failed" | undefined} state */
@@ -228,6 +250,16 @@ export class MessageRow {
     for (const button of buttons) button.tabIndex = -1;
     this.#actions.replaceChildren(...buttons);
     if (hadFocus) this.element.focus({ preventScroll: true });
+  }
+
+  /** @param {HTMLElement[]} parts None without an error. */
+  #showError(parts) {
+    this.#error?.remove();
+    this.#error = null;
+    if (parts.length === 0) return;
+    this.#error = make("p", "row-error");
+    this.#error.append(...parts);
+    this.element.append(this.#error);
   }
 
   #endEditing() {

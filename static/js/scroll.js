@@ -116,6 +116,12 @@ export class FollowingScroll {
     return lines[firstWhere(lines, (line) => line.getBoundingClientRect().bottom > bottom + 1) - 1];
   }
 
+  /** @param {HTMLElement} line @returns {boolean} Whether less than a screen is between it and the view. */
+  isNear(line) {
+    const [box, place] = [this.#box.getBoundingClientRect(), line.getBoundingClientRect()];
+    return place.bottom > box.top - box.height && place.top < box.bottom + box.height;
+  }
+
   #firstInView() {
     const top = this.#box.getBoundingClientRect().top;
     const lines = this.#lines();
