@@ -4,8 +4,8 @@
  *
  * This classic script at the head of the page runs before the browser reports a failure. The last module
  * to run, `chat.js` or `echo.js`, removes `#loading`. If this file fails too, css/base.css shows the
- * text of `#loading` after some seconds. A name that a person submits before the modules run stays in
- * the history state, which survives a reload; `join.js` continues with it.
+ * text of `#loading` after some seconds. The history state survives a reload: it keeps what a person has
+ * typed, and a name submitted before the modules run, with which `join.js` continues.
  */
 (() => {
   // The texts of the page are in a module, messages.js.
@@ -29,10 +29,12 @@
     if (target instanceof HTMLLinkElement && target.rel === "stylesheet") reloadStyle(target);
     else if (target instanceof HTMLScriptElement) reloadPage();
   }, true);
+  document.addEventListener("trio-chat:part-failed", reloadPage); // from js/start.js
+  document.addEventListener("readystatechange", restoreTyped, { once: true }); // before any module runs
 
   document.addEventListener("submit", (event) => {
     const isPageReady = document.querySelector("#loading") === null;
-    if (isPageReady || !(event.target instanceof HTMLFormElement)) return;
+    if (isPageReady || !(event.target instanceof HTMLFormElement) || event.target.dataset.ready === "") return;
     event.preventDefault();
     const name = event.target.querySelector("input")?.value.trim();
     if (event.target.id !== "join-form" || !name) return;
@@ -77,6 +79,7 @@
       if (leftMs > 0) setTimeout(tick, TICK_MS);
       else if (await isServerUp()) {
         saveFailures(attempts + 1);
+        keepTyped();
         location.reload();
       } else countDown(attempts + 1);
     };
@@ -104,6 +107,21 @@
   /** @param {number} failedLoads */
   function saveFailures(failedLoads) {
     history.replaceState({ ...history.state, failedLoads }, "");
+  }
+
+  function keepTyped() {
+    const fields = [...document.querySelectorAll("input, textarea")].filter((field) => field.id !== "");
+    const typed = fields.map((field) => [field.id, /** @type {HTMLInputElement} */ (field).value]);
+    history.replaceState({ ...history.state, typed }, "");
+  }
+
+  function restoreTyped() {
+    const { typed = [], ...state } = history.state ?? {};
+    for (const [id, text] of typed) {
+      const field = document.getElementById(id);
+      if (text !== "" && (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) field.value = text;
+    }
+    if (typed.length > 0) history.replaceState(state, "");
   }
 
   /** @param {string} text */

@@ -1,4 +1,7 @@
-/** The chat page: connects the session to the views. */
+/**
+ * The chat page: connects the session to the views. `start.js` loads it, with all that the join form can do
+ * without, and calls `openChat`.
+ */
 
 import { placeInAddress } from "./address.js";
 import { fetchAuthMode, requiresToken } from "./client/auth.js";
@@ -14,10 +17,9 @@ import { Drawer } from "./drawer.js";
 import { explainClose, explainError } from "./explain.js";
 import { askForToken, followTokens } from "./frame.js";
 import { install } from "./install.js";
-import { JoinForm } from "./join.js";
 import { mayLeave, warnOfUnsent } from "./leaving.js";
-import { followNewLinks, forgetLogin, keepLogin, takeLogin } from "./login.js";
-import { fillTexts, language, t } from "./messages.js";
+import { followNewLinks, forgetLogin, keepLogin } from "./login.js";
+import { t } from "./messages.js";
 import { Notifications } from "./notifications.js";
 import { NotifyDialog } from "./notifydialog.js";
 import { Permalink } from "./permalink.js";
@@ -44,13 +46,10 @@ const chatPage = find("#chat", HTMLElement);
 const noticeBar = find("#notice-bar", HTMLElement);
 const loginBar = find("#login-bar", HTMLElement);
 
-// All modules have loaded, so js/boot.js has nothing more to show.
-find("#loading", HTMLElement).remove();
-document.documentElement.lang = language;
-fillTexts(document);
-
-// Do this first, so that the token leaves the address whatever else happens.
-let login = takeLogin();
+/** The login of this tab. @type {import("./login.js").Login | null} */
+let login = null;
+/** @type {import("./join.js").JoinForm} */
+let joinForm;
 
 const sessions = new CurrentSession();
 /** The half-written texts of the user. @type {Drafts | null} */
@@ -79,7 +78,6 @@ const updates = new Redraw((changed) => {
 });
 const view = new RoomView(isSelf, countUnread);
 const permalink = new Permalink(() => view.showError(t("rooms.too-far")));
-const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);
 const roomList = new RoomList(find("#rooms", HTMLElement), {
   onOpen: openRoom,
   optionsOf: (room, isOneOfMany) => {
@@ -327,8 +325,19 @@ async function start() {
   else if (!joinForm.resume() && (await requiresToken(url))) joinForm.askForLink();
 }
 
-install();
-fitAboveKeyboard();
-followSkips(chatPage);
-if (login === null) askForToken();
-await start();
+/**
+ * Start the page, once.
+ *
+ * @param {import("./login.js").Login | null} given The login in the address or the tab.
+ * @param {import("./join.js").JoinForm} form
+ */
+export function openChat(given, form) {
+  login = given;
+  joinForm = form;
+  joinForm.connect(join);
+  install();
+  fitAboveKeyboard();
+  followSkips(chatPage);
+  if (login === null) askForToken();
+  start();
+}

@@ -4,7 +4,7 @@ import { Connection, socketUrl } from "./client/connection.js";
 import { find, make } from "./dom.js";
 import { explainClose } from "./explain.js";
 import { followNewLinks, takeLogin } from "./login.js";
-import { fillTexts, language, t } from "./messages.js";
+import { fillTexts, language, loadTexts, t } from "./messages.js";
 import { FollowingScroll } from "./scroll.js";
 import { Status } from "./status.js";
 
@@ -15,6 +15,7 @@ followNewLinks();
 // All modules have loaded, so js/boot.js has nothing more to show.
 find("#loading", HTMLElement).remove();
 document.documentElement.lang = language;
+await loadTexts();
 document.title = t("echo.page");
 fillTexts(document);
 

@@ -1,4 +1,7 @@
-/** The form that asks for a name, and stores it. */
+/**
+ * The form that asks for a name, and stores it. It checks a name at once, and passes it on as soon as the
+ * rest of the page has loaded. Until then the history state keeps the name, which survives a reload.
+ */
 
 import { unsendableName } from "./client/wire.js";
 import { find } from "./dom.js";
@@ -12,26 +15,36 @@ export class JoinForm {
   #error;
   #button;
   #hint;
-  /** The name submitted before this module ran. */
-  #submittedName;
+  /** Null until the rest of the page has loaded. @type {((name: string) => void) | null} */
+  #onJoin = null;
+  /** The name submitted before that. */
+  #submittedName = "";
 
-  /**
-   * @param {HTMLFormElement} form
-   * @param {(name: string) => void} onJoin
-   */
-  constructor(form, onJoin) {
+  /** @param {HTMLFormElement} form */
+  constructor(form) {
     this.#form = form;
     this.#name = find("input", HTMLInputElement, form);
     this.#error = find("#join-error", HTMLElement, form);
     this.#button = find("button", HTMLButtonElement, form);
     this.#hint = find("#join-hint", HTMLElement, form);
-    this.#submittedName = takeSubmittedName();
-    // The person may have typed before this module ran.
-    this.#name.value ||= storedName();
+    // The person may have typed before this module ran, and even submitted.
+    this.#name.value ||= history.state?.submittedName ?? storedName();
+    if (history.state?.submittedName) this.#button.textContent = t("join.joining");
+    form.dataset.ready = ""; // js/boot.js served the form until now
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#submit(onJoin);
+      this.#submit();
     });
+  }
+
+  /**
+   * The rest of the page has loaded. `resume` continues with a name submitted before.
+   *
+   * @param {(name: string) => void} onJoin
+   */
+  connect(onJoin) {
+    this.#onJoin = onJoin;
+    this.#submittedName = takeSubmittedName();
   }
 
   /**
@@ -65,11 +78,12 @@ export class JoinForm {
   offer(name) {
     this.#name.value = name;
     this.#name.readOnly = true;
+    this.#button.textContent = t("join.button");
     this.#hint.textContent = t("login.sets-name");
   }
 
   /**
-   * Continue with a name submitted before this module ran.
+   * Continue with a name submitted before the page had loaded.
    *
    * @returns {boolean} False if nobody has submitted one.
    */
@@ -91,19 +105,20 @@ export class JoinForm {
     if (!this.#name.readOnly) this.#hint.textContent = t("login.required");
   }
 
-  /** @param {(name: string) => void} onJoin */
-  #submit(onJoin) {
+  #submit() {
     const name = this.#name.value;
     const fault = unsendableName(name);
     this.reopen(fault === "" ? "" : t(`join.name-${fault}`));
+    takeSubmittedName();
     if (fault !== "") return;
     this.#button.textContent = t("join.joining");
     if (!this.#name.readOnly) storeName(name);
-    onJoin(name);
+    if (this.#onJoin === null) history.replaceState({ ...history.state, submittedName: name }, "");
+    else this.#onJoin(name);
   }
 }
 
-/** @returns {string} The name that js/boot.js kept, or an empty text. A later reload does not see it. */
+/** @returns {string} The name that the history state keeps, or an empty text. A later reload does not see it. */
 function takeSubmittedName() {
   const { submittedName = "", ...state } = history.state ?? {};
   if (submittedName !== "") history.replaceState(state, "");

@@ -1,5 +1,6 @@
 /**
- * The texts of the page in the language of the browser. `texts.js` holds them.
+ * The texts of the page in the language of the browser. `texts/` holds them, and `loadTexts`
+ * loads those of another language than English.
  *
  * `t("rooms.leave", { room })` returns a text with its values; a number is formatted.
  *
@@ -7,11 +8,11 @@
  * `data-t-placeholder` or `data-t-title` as that attribute. The English there serves until scripts run.
  */
 
-import { TEXTS } from "./texts.js";
+import { TEXTS as ENGLISH } from "./texts/en.js";
 
 /** @typedef {string | {one: string, other: string}} Text */
 
-/** @typedef {keyof typeof TEXTS} Key */
+/** @typedef {keyof typeof ENGLISH} Key */
 
 const LANGUAGES = /** @type {const} */ (["en", "de"]);
 
@@ -21,9 +22,15 @@ export const language = chosenLanguage(globalThis.navigator?.languages ?? []);
 /** The browser's own form of that language, for dates and numbers: `en-GB` differs from `en-US`. */
 export const locale = navigatorLocale();
 
-const column = LANGUAGES.indexOf(language);
+/** @type {Record<Key, Text>} */
+let texts = ENGLISH;
 const plurals = new Intl.PluralRules(language);
 const numbers = new Intl.NumberFormat(locale);
+
+/** Load the texts of the page's language, before the first of them is shown. */
+export async function loadTexts() {
+  if (language === "de") texts = (await import("./texts/de.js")).TEXTS;
+}
 
 /**
  * A text in the language of the page.
@@ -33,7 +40,7 @@ const numbers = new Intl.NumberFormat(locale);
  * @returns {string}
  */
 export function t(key, values = {}) {
-  return filled(/** @type {Text} */ (TEXTS[key][column]), values);
+  return filled(texts[key], values);
 }
 
 /**
@@ -43,7 +50,7 @@ export function t(key, values = {}) {
  * @returns {key is Key}
  */
 export function hasText(key) {
-  return Object.hasOwn(TEXTS, key);
+  return Object.hasOwn(ENGLISH, key);
 }
 
 /**
@@ -73,9 +80,6 @@ export function chosenLanguage(wanted) {
   }
   return "en";
 }
-
-/** Every text with its key, for tests. */
-export const allTexts = () => Object.entries(TEXTS);
 
 /**
  * @param {Text} text

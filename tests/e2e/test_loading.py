@@ -4,7 +4,7 @@ import re
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat
@@ -15,7 +15,7 @@ FAILED = "Part of this page failed to load"
 
 @pytest.fixture(autouse=True)
 def _allow_failures(guard: Guard) -> None:
-    guard.allow("Failed to load resource")
+    guard.allow("Failed to load resource|a part of the page failed to load")
 
 
 def fail_at_first(page: Page, pattern: str, status: int | None, times: int = 1) -> None:
@@ -34,7 +34,7 @@ def fail_at_first(page: Page, pattern: str, status: int | None, times: int = 1) 
 def test_after_a_failed_script_the_page_says_so_and_reloads(
     open_chat: OpenChat, status: int | None
 ) -> None:
-    ann = open_chat(prepare=lambda page: fail_at_first(page, r"/page/chat\.js$", status))
+    ann = open_chat(prepare=lambda page: fail_at_first(page, r"/page/start\.js$", status))
     ann.expect_shown("loading", FAILED)
     expect(ann.page.locator("#loading")).to_have_count(0)  # after the reload
     ann.join("ann")
@@ -51,7 +51,13 @@ def test_a_failed_style_sheet_is_loaded_again_without_a_reload(open_chat: OpenCh
 def test_the_page_reloads_only_once_the_server_is_back(
     open_chat: OpenChat, server: ChatServer
 ) -> None:
-    heads = []
+    heads: list[Request] = []
+
+    def fail(route: Route) -> None:
+        if heads:
+            route.continue_()
+        else:
+            route.fulfill(status=503, body="")
 
     def answer(route: Route) -> None:
         if route.request.method == "HEAD":
@@ -62,18 +68,20 @@ def test_the_page_reloads_only_once_the_server_is_back(
             route.continue_()
 
     def prepare(page: Page) -> None:
-        fail_at_first(page, r"/page/chat\.js$", 503)
+        page.route(re.compile(r"/page/chat\.js$"), fail)
         page.route(lambda url: url == server.page("/"), answer)
 
     ann = open_chat(prepare=prepare)
+    ann.name_field.fill("half a na")
     expect(ann.page.locator("#loading")).to_have_count(0)
     assert len(heads) == 2
+    expect(ann.name_field).to_have_value("half a na")
 
 
 def test_a_text_appears_by_itself_if_no_script_runs(open_chat: OpenChat) -> None:
     def prepare(page: Page) -> None:
         page.clock.install()
-        for pattern in (r"/page/boot\.js$", r"/page/chat\.js$"):
+        for pattern in (r"/page/boot\.js$", r"/page/start\.js$"):
             fail_at_first(page, pattern, 429)
 
     line = open_chat(prepare=prepare).page.locator("#loading")
@@ -88,7 +96,10 @@ def test_a_text_appears_by_itself_if_no_script_runs(open_chat: OpenChat) -> None
     expect(line).to_be_visible()
 
 
-def test_a_name_submitted_before_the_scripts_run_joins_once_they_do(open_chat: OpenChat) -> None:
+@pytest.mark.parametrize("script", ["start", "chat"])
+def test_a_name_submitted_before_all_scripts_run_joins_once_they_do(
+    open_chat: OpenChat, script: str
+) -> None:
     is_failing = True
 
     def answer(route: Route) -> None:
@@ -97,7 +108,7 @@ def test_a_name_submitted_before_the_scripts_run_joins_once_they_do(open_chat: O
         else:
             route.continue_()
 
-    ann = open_chat(prepare=lambda page: page.route(re.compile(r"/page/chat\.js$"), answer))
+    ann = open_chat(prepare=lambda page: page.route(re.compile(rf"/page/{script}\.js$"), answer))
     ann.name_field.fill("ann")
     ann.name_field.press("Enter")
     expect(ann.page.locator("#join-button")).to_have_text("Joining…")

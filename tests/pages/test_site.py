@@ -60,9 +60,9 @@ def test_a_page_gets_one_style_sheet_and_one_script(tmp_path: Path) -> None:
             f' <script type="module" src="{at}/main.js"></script>'
         ).split()
     )
-    assert made.files["page/chat.css"] == b"/* css/a.css */\na {}\n/* css/b.css */\nb {}\n"
+    assert made.files["page/chat.css"] == b"/* css/a.css */\na{}\n/* css/b.css */\nb{}\n"
     assert made.files["page/main.js"].endswith(b"\nb();\n\n")
-    assert made.files["page/early.js"] == b"// js/early.js\nearly();  \n"
+    assert made.files["page/early.js"] == b"// js/early.js\nearly(); \n"
     assert made.files["js/b.js"] == b"export function b() {}\n"
 
 

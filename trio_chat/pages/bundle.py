@@ -1,13 +1,17 @@
-"""Puts a page's modules into one script, so that a browser loads one file instead of forty.
+"""Puts a page's modules into a few scripts, so that a browser loads three files instead of sixty.
+
+The first script holds the entry and all that it imports. Each module that ``import("./x.js")``
+names begins a further script, with those of its modules that no earlier script holds. A module that
+two such scripts need is in a script that both follow, so each module runs once.
 
 Each module becomes a function that returns its exports, after the modules that it imports. The
-entry comes last and outside any function, so it may use ``await`` at its top level. Only the text
-of comments goes, each line keeps its distance from the module's first, and a comment names the
-file: so the line of an error leads to readable code.
+entry stays outside any function, so it may use ``await`` at its top level. Comments, indentation
+and spaces around signs go, each line keeps its distance from the module's first, and a comment
+names the file: so the line of an error leads to readable code.
 
 Modules may contain ``import {…} from "./x.js"``, ``import * as x from "./x.js"``,
-``import "./x.js"``, ``export`` before ``function``, ``class`` and ``const``, and
-``export {…} from "./x.js"``. Such an export never changes, so its importers may copy it.
+``import "./x.js"``, ``import("./x.js")``, ``export`` before ``function``, ``class`` and ``const``,
+and ``export {…} from "./x.js"``. Such an export never changes, so its importers may copy it.
 """
 
 import posixpath
@@ -30,8 +34,10 @@ _EXPORT: Final = re.compile(
     rf"^export\s+(?=(?:async\s+function|function|class|const)\b\s*\*?\s*(?P<name>{_NAME}))",
     re.MULTILINE,
 )
-_UNSUPPORTED: Final = re.compile(r"^export\b.*|(?<!\.)\bimport\b(?!\s*:).*", re.MULTILINE)
+_LATER: Final = re.compile(r'(?<![.#])\bimport\(\s*"(?P<path>[^"]*)"')
+_UNSUPPORTED: Final = re.compile(r"^export\b(?!\s*:).*|(?<![.#])\bimport\b(?!\s*:).*", re.MULTILINE)
 _WAIT: Final = re.compile(r"^(?!.*\basync\b).*\bawait\b", re.MULTILINE)
+_LINK: Final = re.compile("\0([^\0]+)\0")
 _ALIAS: Final = re.compile(rf"({_NAME})(?:\s+as\s+({_NAME}))?")
 
 
@@ -58,29 +64,46 @@ class _Module:
         name: Its file.
         code: Its code without imports and the word ``export``.
         imports: What it takes from others, in order.
+        later: The modules that it names in ``import()``. The code has `_LINK` in their place.
         exports: The exported names, each with the expression of its value.
+        waits: Whether it awaits at its top level.
     """
 
     name: str
     code: str = ""
     imports: list[_Import] = Factory(list)
+    later: list[str] = Factory(list)
+    waits: bool = False
     exports: dict[str, str] = Factory(dict)
 
 
-def bundle(entry: str, files: Mapping[str, str]) -> str:
-    """Return one script that does what the entry and its modules do.
+def bundle(entry: str, files: Mapping[str, str]) -> dict[str, str]:
+    """Return scripts that do what the entry and its modules do.
 
     Args:
         entry: The name of the module that the page loads, such as ``js/chat.js``.
         files: The sources of modules by name.
+
+    Returns:
+        The script of the entry, and one for each module that ``import()`` names. Their names are
+        relative to the folder of the entry, such as ``chat.js``.
 
     Raises:
         StartError: A module is missing, imports itself through others, imports a name that does
             not exist, or contains other forms of import and export than described above.
     """
     modules: dict[str, _Module] = {}
-    _collect(entry, files, modules, ())
-    return "".join(_write(module, is_entry=name == entry) for name, module in modules.items())
+    starts = [entry]
+    reached: dict[str, set[str]] = {}
+    for start in starts:
+        _collect(start, files, modules, (), entry)
+        reached[start] = _reach(start, modules)
+        named = [
+            later for name in modules if name in reached[start] for later in modules[name].later
+        ]
+        starts += [one for one in dict.fromkeys(named) if one not in starts]
+    owners = _owners(entry, modules, reached)
+    return {_place(start, entry): _script(start, entry, modules, owners) for start in starts}
 
 
 def classic(name: str, files: Mapping[str, str]) -> str:
@@ -95,21 +118,108 @@ def classic(name: str, files: Mapping[str, str]) -> str:
 
 
 def _collect(
-    name: str, files: Mapping[str, str], modules: dict[str, _Module], importers: tuple[str, ...]
+    name: str,
+    files: Mapping[str, str],
+    modules: dict[str, _Module],
+    importers: tuple[str, ...],
+    entry: str,
 ) -> None:
     """Add a module to the others, after those that it imports."""
-    if name in modules:
-        return
     if name in importers:
         raise StartError(f"modules import each other: {', '.join((*importers, name))}")
+    if name in modules:
+        if name == entry:
+            raise StartError(f"{importers[-1]}: imports {entry}, which the page loads")
+        return
     if name not in files:
         raise StartError(f"{name} is missing, imported by {', '.join(importers) or 'a page'}")
-    module = _read(name, files[name], is_entry=not importers)
+    module = _read(name, files[name], is_entry=name == entry)
     for one in module.imports:
-        _collect(one.module, files, modules, (*importers, name))
+        _collect(one.module, files, modules, (*importers, name), entry)
         for missing in one.wanted - modules[one.module].exports.keys():
             raise StartError(f"{name}: {one.module} exports no {missing}")
     modules[name] = module
+
+
+def _reach(start: str, modules: Mapping[str, _Module]) -> set[str]:
+    """Return a module with all that it imports."""
+    reached = {start}
+    pending = [start]
+    while pending:
+        found = {one.module for one in modules[pending.pop()].imports} - reached
+        reached |= found
+        pending += found
+    return reached
+
+
+def _owners(
+    entry: str, modules: Mapping[str, _Module], reached: Mapping[str, set[str]]
+) -> dict[str, str]:
+    """Return the first module of the script that holds each module."""
+    # For each script, those that have run before it, and itself.
+    before = {start: set(reached) for start in reached}
+    before[entry] = {entry}
+    is_settled = False
+    while not is_settled:
+        is_settled = True
+        for start in reached:
+            for later in {later for name in reached[start] for later in modules[name].later}:
+                run = (before[later] & before[start]) | {later}
+                is_settled = is_settled and run == before[later]
+                before[later] = run
+    owners = {}
+    for name in modules:
+        common = set.intersection(*(before[start] for start in reached if name in reached[start]))
+        owners[name] = max(common, key=lambda start: len(before[start]))
+    for start in reached:
+        if owners[start] != start:
+            raise StartError(f"{start}: named by import() and imported by {owners[start]}")
+    return owners
+
+
+def _script(
+    start: str, entry: str, modules: Mapping[str, _Module], owners: Mapping[str, str]
+) -> str:
+    """Return the script that begins with a module."""
+    here = _place(start, entry)
+
+    def relative(match: re.Match[str]) -> str:
+        return _relative(_place(match[1], entry), here)
+
+    own = [module for name, module in modules.items() if owners[name] == start]
+    taken: dict[str, set[str]] = {}
+    for module in own:
+        for one in module.imports:
+            if owners[one.module] != start:
+                taken.setdefault(owners[one.module], set()).add(_variable(one.module))
+    given = {
+        _variable(one.module)
+        for module in modules.values()
+        for one in module.imports
+        if owners[one.module] == start != owners[module.name]
+    }
+    if given and modules[start].waits:
+        raise StartError(f"{start}: may not await at its top level; other scripts import from it")
+    text = "".join(
+        f'import {{{",".join(sorted(names))}}} from "{_relative(_place(owner, entry), here)}";\n'
+        for owner, names in taken.items()
+    )
+    text += "".join(_write(module, is_entry=module.name == entry) for module in own)
+    if start != entry and modules[start].exports:
+        text += f"export const {{{','.join(modules[start].exports)}}}={_variable(start)};\n"
+    if given:
+        text += f"export {{{','.join(sorted(given))}}};\n"
+    return _LINK.sub(relative, text)
+
+
+def _place(name: str, entry: str) -> str:
+    """Return the name of the script that begins with a module."""
+    return posixpath.relpath(name, posixpath.dirname(entry))
+
+
+def _relative(target: str, script: str) -> str:
+    path = posixpath.relpath(target, posixpath.dirname(script) or ".")
+    return path if path.startswith("../") else f"./{path}"
 
 
 def _read(name: str, source: str, *, is_entry: bool) -> _Module:
@@ -120,21 +230,27 @@ def _read(name: str, source: str, *, is_entry: bool) -> _Module:
     # Searched in its place: of the same length, without the contents of texts.
     mask = "".join(_masked(text) if part.kind is Kind.TEXT else text for part, text in found)
     top = "".join(text for part, text in found if part.is_top and part.kind is not Kind.TEXT)
-    if not is_entry and _WAIT.search(top):
+    module.waits = _WAIT.search(top) is not None
+    if not is_entry and module.waits:
         raise StartError(f"{name}: only the module that a page loads may await at its top level")
     rest = []
     end = 0
-    for match in sorted([*_LOAD.finditer(mask), *_EXPORT.finditer(mask)], key=re.Match.start):
+    found_forms = (*_LOAD.finditer(mask), *_LATER.finditer(mask), *_EXPORT.finditer(mask))
+    for match in sorted(found_forms, key=re.Match.start):
         rest.append((code[end : match.start()], mask[end : match.start()]))
         end = match.end()
         if match.re is _EXPORT:
             module.exports[match["name"]] = match["name"]
+        elif match.re is _LATER:
+            other = _resolved(name, code[slice(*match.span("path"))])
+            module.later.append(other)
+            rest.append((f'import("\0{other}\0"', ""))
         else:
             _load(module, match["verb"], match["names"] or "", code[slice(*match.span("path"))])
             rest.append(("\n" * match.group().count("\n"), ""))
     rest.append((code[end:], mask[end:]))
-    if other := _UNSUPPORTED.search("".join(text for _, text in rest)):
-        raise StartError(f"{name}: the bundle does not support: {other.group()}")
+    if bad := _UNSUPPORTED.search("".join(text for _, text in rest)):
+        raise StartError(f"{name}: the bundle does not support: {bad.group()}")
     module.code = "".join(text for text, _ in rest)
     return module
 
@@ -148,9 +264,7 @@ def _parts_of(name: str, source: str) -> list[Part]:
 
 def _load(module: _Module, verb: str, names: str, path: str) -> None:
     """Note one ``import … from``, or ``export … from``."""
-    if not path.startswith(("./", "../")):
-        raise StartError(f'{module.name}: imports "{path}"; a path begins with ./ or ../')
-    other = posixpath.normpath(posixpath.join(posixpath.dirname(module.name), path))
+    other = _resolved(module.name, path)
     variable = _variable(other)
     code = ""
     wanted: dict[str, str] = {}  # by the name in this module
@@ -162,28 +276,32 @@ def _load(module: _Module, verb: str, names: str, path: str) -> None:
             module.exports |= {here: f"{variable}.{there}" for here, there in wanted.items()}
         elif wanted:
             pairs = (
-                there if here == there else f"{there}: {here}" for here, there in wanted.items()
+                there if here == there else f"{there}:{here}" for here, there in wanted.items()
             )
-            code = f"const {{ {', '.join(pairs)} }} = {variable};"
+            code = f"const {{{','.join(pairs)}}}={variable};"
     module.imports.append(_Import(other, frozenset(wanted.values()), code))
 
 
+def _resolved(importer: str, path: str) -> str:
+    """Return the name of the module that another imports."""
+    if not path.startswith(("./", "../")):
+        raise StartError(f'{importer}: imports "{path}"; a path begins with ./ or ../')
+    return posixpath.normpath(posixpath.join(posixpath.dirname(importer), path))
+
+
 def _write(module: _Module, *, is_entry: bool) -> str:
-    imports = " ".join(one.code for one in module.imports if one.code)
+    imports = "".join(one.code for one in module.imports)
     if is_entry:
         return f"// {module.name}\n{imports}\n{module.code}\n"
-    variable = _variable(module.name)
-    pairs = (
-        name if name == value else f"{name}: {value}" for name, value in module.exports.items()
-    )
+    pairs = (name if name == value else f"{name}:{value}" for name, value in module.exports.items())
     return (
-        f"// {module.name}\nconst {variable} = (function {variable}() {{ {imports}\n"
-        f"{module.code}\nreturn {{ {', '.join(pairs)} }};\n}})();\n"
+        f"// {module.name}\nconst {_variable(module.name)}=(()=>{{{imports}\n"
+        f"{module.code}\nreturn {{{','.join(pairs)}}};\n}})();\n"
     )
 
 
 def _variable(name: str) -> str:
-    """Return the variable of a module's exports. Error reports show it as a function."""
+    """Return the variable of a module's exports."""
     return re.sub(
         r"[^\w$]", "_", "$" + name.removesuffix(".js").removeprefix("js/").replace("/", "$")
     )

@@ -2,7 +2,7 @@
 
 This is no parser. It finds where code ends and a comment, a string, a template or a regular
 expression begins (ECMA-262 section 12). That is enough to find ``import`` and ``export`` at the top
-level (`bundle`), and to remove comments.
+level (`bundle`), and to remove comments and spaces.
 """
 
 import re
@@ -13,10 +13,13 @@ from typing import Final
 from attrs import frozen
 
 _NEXT: Final = re.compile(
-    r"""//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|["'`{}/]""", re.DOTALL
+    r"""//[^\n]*|/\*.*?\*/|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\{ ?|["'`}/]""", re.DOTALL
 )
 _TEMPLATE_PART: Final = re.compile(r"[`}](?:[^`\\$]|\\.|\$(?!\{))*(`|\$\{)", re.DOTALL)
 _REGEX: Final = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")
+
+_NEEDLESS: Final = re.compile(r"(\n)[ \t]+|[ \t]+(?=\n)| ?([{}()\[\];,:=<>?&|!*]+) ?")
+"""Spaces at the ends of a line and around signs that never join to another one: no + - . /"""
 
 _LAST_WORD: Final = re.compile(r"([\w$]+|\S)\s*\Z")
 _LOOK_BACK: Final = 40
@@ -65,11 +68,11 @@ def parts(source: str) -> Iterator[Part]:
 
 
 def shortened(part: Part) -> str:
-    """Return a part without comments, with all its line ends."""
+    """Return a part without comments, indentation and needless spaces, with all its line ends."""
     if part.kind is Kind.COMMENT:
         return "\n" * part.text.count("\n") or " "
     if part.kind is Kind.CODE:
-        return re.sub(r"[ \t]+\n", "\n", part.text)
+        return _NEEDLESS.sub(r"\1\2", part.text)
     return part.text
 
 
@@ -87,7 +90,7 @@ class _Splitter:
         while match := _NEXT.search(source, position):
             begin, position = match.span()
             sign = match.group()
-            if sign == "{":
+            if sign[0] == "{":
                 yield from self._code(position)
                 self._depth += 1
             elif sign == "}" and self._depth not in self._templates[-1:]:

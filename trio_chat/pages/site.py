@@ -1,4 +1,4 @@
-"""The files of the web pages: read once at start, with a script and a style sheet for each page.
+"""The files of the web pages: read once at start, with a few scripts and one style sheet a page.
 
 The folder works on any web server, as it is. For the pages of this server, `read_site` replaces the
 style sheets of a page by one, and each module by a `bundle`. Every file, also a single module,
@@ -21,8 +21,15 @@ URL_PREFIX: Final = "/static/"
 
 _STYLE: Final = re.compile(rf'[ \t]*<link rel="stylesheet" href="{URL_PREFIX}([^"]+)">\n?')
 _SCRIPT: Final = re.compile(rf'(<script (type="module" )?src="{URL_PREFIX})([^"]+)"')
+_PRELOAD: Final = re.compile(rf'(<link rel="modulepreload" href="{URL_PREFIX})js/([^"]+)"')
 _REFERENCE: Final = re.compile(rf'(\s(?:src|href)="){URL_PREFIX}')
-_CSS_COMMENT: Final = re.compile(r"/\*.*?\*/\n*", re.DOTALL)
+_CSS_NEEDLESS: Final = re.compile(
+    r"""/\*.*?\*/|("[^"]*"|'[^']*')|\s*([{};,])\s*|(?<=[\w-])(:) |^[ \t]+""",
+    re.DOTALL | re.MULTILINE,
+)
+"""Comments, and spaces around signs. A space before a colon selects a descendant."""
+
+_INDENTATION: Final = re.compile(r"^[ \t]+", re.MULTILINE)
 
 _DIGEST_CHARS: Final = 32
 
@@ -94,10 +101,19 @@ def _assemble(name: str, page: str, files: dict[str, bytes]) -> str:
         link = f'  <link rel="stylesheet" href="{URL_PREFIX}page/{stem}.css">\n'
         once = iter([link])
         page = _STYLE.sub(lambda _: next(once, ""), page)
+    sources = {file: body.decode() for file, body in files.items() if file.endswith(".js")}
+    scripts: dict[str, str] = {}
     for _, is_module, script in _SCRIPT.findall(page):
-        sources = {file: body.decode() for file, body in files.items() if file.endswith(".js")}
-        made = bundle(script, sources) if is_module else classic(script, sources)
-        files[f"page/{PurePosixPath(script).name}"] = made.encode()
+        if is_module:
+            scripts |= bundle(script, sources)
+        else:
+            scripts[PurePosixPath(script).name] = classic(script, sources)
+    for script, text in scripts.items():
+        body = text.encode()
+        if files.setdefault(f"page/{script}", body) != body:
+            raise StartError(f"{name}: another page has a different page/{script}")
+    page = _INDENTATION.sub("", page)
+    page = _PRELOAD.sub(lambda match: f'{match[1]}page/{match[2]}"', page)
     return _SCRIPT.sub(lambda match: f'{match[1]}page/{PurePosixPath(match[3]).name}"', page)
 
 
@@ -107,7 +123,11 @@ def _style(name: str, files: Mapping[str, bytes]) -> str:
     text = files[name].decode()
     if "@import" in text or "@charset" in text:
         raise StartError(f"{name}: a style sheet of a page may not contain @import or @charset")
-    return f"/* {name} */\n{_CSS_COMMENT.sub('', text)}"
+    return f"/* {name} */\n{_CSS_NEEDLESS.sub(_kept, text).lstrip()}\n"
+
+
+def _kept(match: re.Match[str]) -> str:
+    return "".join(text or "" for text in match.groups())
 
 
 def _is_hidden(name: Path) -> bool:
