@@ -1,31 +1,15 @@
-"""Typing, and the throttle that limits how often a large room receives it."""
-
-from itertools import pairwise
+"""Typing, at once or late in a large room."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hub.scene import Recorder, Scene, join, leave, stops, types
-from trio_chat.hub.ephemeral import TYPING_SECONDS, Throttle, Typing
+from trio_chat.hub.ephemeral import TYPING_SECONDS, Typing
 from trio_chat.hub.users import LARGE_TYPING_SECONDS
 
 KEYS = ["ann", "bob", "cid"]
 Steps = list[tuple[str, str, float]]
-
-
-def test_a_throttle_is_due_again_after_its_seconds() -> None:
-    throttle = Throttle[str](1.0)
-    assert throttle.is_due("a", 0.9)
-    throttle.note("a", 1.0)
-    throttle.note("b", 1.5)
-    assert not throttle.is_due("a", 1.9)
-    assert throttle.is_due("a", 2.0)
-    assert not throttle.is_due("b", 2.0)
-    throttle.note("b", 2.0)
-    assert not throttle.is_due("b", 2.5)
-    throttle.expire(3.0)
-    assert len(throttle) == 0
 
 
 @pytest.mark.parametrize("is_large", [False, True])
@@ -40,10 +24,10 @@ def test_a_throttle_is_due_again_after_its_seconds() -> None:
 def test_members_know_who_types_at_once_or_late_in_a_large_room(
     steps: Steps, *, is_large: bool
 ) -> None:
-    typing, throttle = Typing(), Throttle[str](LARGE_TYPING_SECONDS)
+    typing = Typing()
     until: dict[str, float] = {}
     known: set[str] = set()
-    sent_at: list[float] = []
+    sent_at = [float("-inf")]
     now = 0.0
     last = [("wait", "ann", LARGE_TYPING_SECONDS)] * (2 * len(KEYS) + int(TYPING_SECONDS))
     for what, key, seconds in [*steps, *last]:
@@ -55,20 +39,16 @@ def test_members_know_who_types_at_once_or_late_in_a_large_room(
             typing.end(key)
             until.pop(key, None)
         typing.expire(now)
-        if is_large and not throttle.is_due("typing", now):
+        if is_large and now < sent_at[-1] + LARGE_TYPING_SECONDS:
             continue
         changes = typing.take_changes(only_one=is_large)
         for shown, is_typing in changes:
             assert (shown in known) is not is_typing
             known ^= {shown}
-        if changes:
-            throttle.note("typing", now)
-            sent_at += [now] * len(changes)
+        assert len(changes) <= 1 or not is_large
+        sent_at += [now] * bool(changes)
         assert is_large or known == {key.title() for key, end in until.items() if now < end}
     assert known == set()
-    if is_large:
-        least = LARGE_TYPING_SECONDS - 1e-6
-        assert all(later - earlier > least for earlier, later in pairwise(sent_at))
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_user_without_connections_is_removed() -> None:
 
 
 class Elsewhere:
-    """Satisfies `trio_chat.hub.other_nodes.ConnectionCounts`."""
+    """Satisfies `trio_chat.backplane.counts.ConnectionCounts`."""
 
     def __init__(self) -> None:
         self.has = {("ann", "192.0.2.7"): 1}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.hub.heads import Heads, first_of_each_room
 from trio_chat.hub.limits import NewRooms
-from trio_chat.hub.plan import CaughtUp, Plan
+from trio_chat.hub.plan import Plan
 from trio_chat.hub.requests import Join
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.events import Event
@@ -122,18 +122,18 @@ class ClusterHeads(Heads):
         except Outage:
             return [join for join in unsure if self._has_seen_more(join)]
         for room in behind:  # first: what was read just now may not be all
-            if room in self._behind:
-                self._behind = {room: self._behind.pop(room)} | self._behind
+            if room in self.behind:
+                self.behind = {room: self.behind.pop(room)} | self.behind
         return ()
 
     async def catch_up(self, plan: Plan, commit: Commit | None) -> bool:
         """See `Heads.catch_up`; add the received events, too."""
-        received = tuple(self._take_received(first_of_each_room(commit), plan.now))
-        has_more = await super().catch_up(plan, commit)
-        plan.steps[:0] = received
-        return has_more
+        plan.caught_up += self._take_received(first_of_each_room(commit), plan.now)
+        return await super().catch_up(plan, commit)
 
-    def _take_received(self, begins: Mapping[str, int], now: float) -> Iterator[CaughtUp]:
+    def _take_received(
+        self, begins: Mapping[str, int], now: float
+    ) -> Iterator[tuple["Room", list[Event]]]:
         """Yield the received events that fit, of rooms that are not behind."""
         received, self._received = self._received, {}
         self._expected.clear()
@@ -147,8 +147,8 @@ class ClusterHeads(Heads):
                 self.fall_behind(room, now + _ONCE_MORE_SECONDS)
             elif len(fresh) != begin - 1 - room.head:
                 self.fall_behind(room, now)
-            elif room not in self._behind:  # otherwise this turn reads the room
-                yield CaughtUp(room, [fresh[seq] for seq in sorted(fresh)])
+            elif room not in self.behind:  # otherwise this turn reads the room
+                yield room, [fresh[seq] for seq in sorted(fresh)]
 
     def _expected_head(self, room: "Room") -> int:
         return max(room.head, self._expected.get(room, 0))

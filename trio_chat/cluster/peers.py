@@ -264,7 +264,7 @@ class Peers:
         # Since a reconnect, this node needs this long to learn where the users have moved.
         return now >= max(node.ends_at, self.listens_since + LEAVING_SECONDS)
 
-    # --- connections: see `trio_chat.hub.other_nodes.ConnectionCounts` ----------------------------
+    # --- connections: see `trio_chat.backplane.counts.ConnectionCounts` --------------------------
 
     def count(self, user: str, address: str, connections: int) -> None:
         """Publish how many connections a user has here now."""

@@ -89,7 +89,7 @@ class ClusterPresence(Users):
 
     # --- on this node ----------------------------------------------------------------------------
 
-    def arrive(self, room: Room, join: Join, plan: Plan) -> bool:
+    def arrive(self, room: Room, join: Join, plan: Plan) -> None:
         """See `Users.arrive`."""
         key = join.name.key
         is_new = key not in room.presence
@@ -99,7 +99,8 @@ class ClusterPresence(Users):
         if self._add(room, join, session, plan):
             session, shown = self._lists[room.name].deciding_lease(key)
             plan.news.append(UserJoined(room.name, key, shown, session))
-        return is_noticed
+        if is_noticed:
+            plan.announced.append((room, key))
 
     def depart(self, room: Room, key: str, plan: Plan, *, may_return: bool) -> None:
         """See `Users.depart`.
@@ -188,7 +189,7 @@ class ClusterPresence(Users):
         room = self._rooms.get(name)
         if room is None:
             presence.take_changes()
-        elif presence.has_changed:
+        elif presence.changed:
             self.notifier.presence_changed(room, plan)
 
     # --- notices in doubt ------------------------------------------------------------------------

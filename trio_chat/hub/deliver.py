@@ -16,7 +16,7 @@ from typing import Final
 from orjson import dumps
 
 from trio_chat.errors import CommandError, ErrorCode, store_unavailable
-from trio_chat.hub.plan import Call, Entry, Plan, ToRoom
+from trio_chat.hub.plan import Entry, Plan, ToRoom
 from trio_chat.hub.requests import Member
 from trio_chat.hub.room import Room
 from trio_chat.metrics import Metrics
@@ -59,19 +59,19 @@ class Dispatcher:
 
         ``commit`` has the outcomes of the plan's drafts; it is None if they are unknown.
         """
+        for room, events in plan.caught_up:
+            for event in events:
+                self._add(room, event)
         outcomes = iter(commit.outcomes) if commit is not None else repeat(None)
         for step in plan.steps:
             if isinstance(step, Entry):  # as nearly always
                 self._enter(step, next(outcomes))
             elif isinstance(step, ToRoom):
                 self._pending[step.room][0].append(step.message)
-            elif isinstance(step, Call):
+            else:
                 if step.room in self._pending:
                     yield from self._send({step.room: self._pending.pop(step.room)})
                 step.function()
-            else:
-                for event in step.events:
-                    self._add(step.room, event)
         if self._pending:
             yield from self._send(self._pending)
             self._pending.clear()
@@ -80,26 +80,23 @@ class Dispatcher:
         """Send the outcome of a draft to its author and to the room."""
         room, member, ref = entry.room, entry.member, entry.draft.ref
         if type(outcome) is Stored:
-            event = outcome.event
             if not room.is_behind:
-                self._add(room, event)
-            if ref is not None and member is not None:
-                self._acknowledge(room, member, Ack(ref, room.name, event.id, event.seq))
+                self._add(room, outcome.event)
+            made: Event | Repeated = outcome.event
         elif member is None:
-            pass  # a notice that cannot be stored is dropped
+            return  # a notice that cannot be stored is dropped
         elif type(outcome) is Repeated:
-            assert ref is not None  # noqa: S101 - only a ref makes a repeat
-            ack = Ack(ref, room.name, outcome.id, outcome.seq, is_repeat=True)
-            self._acknowledge(room, member, ack)
+            made = outcome
         else:
             error = store_unavailable()
             if isinstance(outcome, Refused):
                 error = CommandError(outcome.code, _REFUSALS[outcome.code])
             error.ref, error.room = ref, room.name
             member.refuse(error)
-
-    def _acknowledge(self, room: Room, member: Member, ack: Ack) -> None:
-        self._pending[room][1][member].append(text_frame(dumps(ack_fields(ack))))
+            return
+        if ref is not None and member is not None:
+            ack = Ack(ref, room.name, made.id, made.seq, is_repeat=made is outcome)
+            self._pending[room][1][member].append(text_frame(dumps(ack_fields(ack))))
 
     def _add(self, room: Room, event: Event) -> None:
         if event.seq <= room.head:

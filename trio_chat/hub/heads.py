@@ -12,21 +12,18 @@ from typing import Final
 
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub.limits import NewRooms
-from trio_chat.hub.plan import CaughtUp, Entry, Plan
+from trio_chat.hub.plan import Entry, Plan
 from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.events import Event
 from trio_chat.store.base import Commit, Repeated, Store, Stored
 
+# How long an append of unknown outcome may still be committed: three times the limit of a call.
 DOUBT_SECONDS: Final = 15.0
-"""How long an append of unknown outcome may still be committed: three times the limit of a call."""
 
-_READ_AT_ONCE: Final = 64
-"""Rooms read in one turn: after an outage all may be behind."""
-
-_PAGE_EVENTS: Final = 100
-"""Events read at a time for a room that is behind."""
+_READ_AT_ONCE: Final = 64  # rooms read in one turn: after an outage all may be behind
+_PAGE_EVENTS: Final = 100  # events read at a time for a room that is behind
 
 
 class Heads:
@@ -36,10 +33,9 @@ class Heads:
         self._store = store
         self._rooms = rooms
         self._new_rooms = new_rooms
-        self._behind: dict[Room, float] = {}
+        self.behind: dict[Room, float] = {}
         """Rooms that are behind, and until when the store may get more of what they lack."""
-        self.are_behind = False
-        """Whether rooms may lack events."""
+        self.are_behind = False  # whether rooms may lack events
         self.is_over = False
         """Whether the store is known to hold another history than the rooms."""
         self._expected: dict[Room, int] = {}
@@ -77,17 +73,13 @@ class Heads:
             if name not in wanted:
                 with suppress(Outage):
                     await self._store.forget(name)
-                    self._behind.pop(self._rooms.by_name[name], None)
+                    self.behind.pop(self._rooms.by_name[name], None)
                     self._rooms.forget(name)
 
     def fall_behind(self, room: Room, until: float) -> None:
         """Read a room, in this turn and again until then, in seconds."""
         room.is_behind = self.are_behind = True
-        self._behind[room] = max(until, self._behind.get(room, until))
-
-    def has_behind(self, room: Room) -> bool:
-        """Return whether this turn reads a room."""
-        return room in self._behind
+        self.behind[room] = max(until, self.behind.get(room, until))
 
     def forget_received(self) -> None:
         """Forget events of other nodes, since the rooms move to another history."""
@@ -125,28 +117,28 @@ class Heads:
             self.fall_behind(room, plan.now)
 
     async def catch_up(self, plan: Plan, commit: Commit | None) -> bool:
-        """Add the events that rooms lack to the plan, before the events of its commit.
+        """Add the events that rooms lack to the plan, before its steps.
 
         Call it where `are_behind`. A room that cannot be read stays behind, and so do some if too
         many are: then it returns True, and the next turn should come soon.
         """
         begins = first_of_each_room(commit)
-        caught_up: list[CaughtUp] = []
-        for room in tuple(islice(self._behind, _READ_AT_ONCE)):
+        was_read = 0
+        for room in tuple(islice(self.behind, _READ_AT_ONCE)):
             try:
                 events = await self._missing(room, begins.get(room.name))
             except Outage:
                 # It may lack events in doubt, or received events that this turn would have sent.
                 room.is_behind = True
                 continue
-            caught_up.append(CaughtUp(room, events))
+            was_read += 1
+            plan.caught_up.append((room, events))
             room.is_behind = False
-            until = self._behind.pop(room)
+            until = self.behind.pop(room)
             if plan.now < until:
-                self._behind[room] = until  # after those not read yet
-        self.are_behind = bool(self._behind)
-        plan.steps[:0] = caught_up
-        return len(caught_up) == _READ_AT_ONCE
+                self.behind[room] = until  # after those not read yet
+        self.are_behind = bool(self.behind)
+        return was_read == _READ_AT_ONCE
 
     async def _missing(self, room: Room, end: int | None) -> list[Event]:
         """Read the events after the head of a room, and below ``end`` if given; may raise Outage.

@@ -35,16 +35,13 @@ from trio_chat.hub.rooms import Rooms
 from trio_chat.store.base import Commit, Store
 from trio_chat.store.recent import RecentPages
 
+# How often the clock ends what has expired: typing ends within 6 and 6.25 seconds. The second while
+# more users leave than one turn may announce.
 TICK_SECONDS: Final = 0.25
-"""How often the clock ends what has expired: typing ends within 6 and 6.25 seconds."""
-
 RUSH_TICK_SECONDS: Final = 0.02
-"""The same while more users leave than one turn may announce."""
 
 _NOTHING: Final = Commit(())
-
-_ATTEMPTS: Final = 3
-"""The most attempts to commit a batch, each after the store turned out to hold another history."""
+_ATTEMPTS: Final = 3  # to commit a batch, each after the store turned out to hold another history
 
 
 class Hub:

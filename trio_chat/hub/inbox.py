@@ -19,8 +19,7 @@ import trio
 
 from trio_chat.hub.requests import Publish, Request, Source
 
-INBOX_REQUESTS: Final = 256
-"""Requests in the channel. A full channel makes the sender wait."""
+INBOX_REQUESTS: Final = 256  # in the channel. A full channel makes the sender wait
 
 # The messages of a turn to a room are one write, which must fit into the queue of a fast client:
 # 64 messages make at most 128 frames. 16 Ki characters and the message that exceeds them make at
@@ -28,15 +27,14 @@ INBOX_REQUESTS: Final = 256
 TURN_REQUESTS: Final = 64
 TURN_CHARS: Final = 16 * 1024
 
+# Requests of a turn reserved for the channel, and sources that each turn reads at least. However
+# much some clients send, others wait for a few turns at most.
 _SHARE: Final = 16
-"""Requests of a turn reserved for the channel, and sources that each turn reads at least. However
-much some clients send, others wait for a few turns at most."""
 
+# How long one turn may serve messages read before: inflating and refusing take time, too.
 _STEP_SECONDS: Final = 0.002
-"""How long one turn may serve messages read before: inflating and refusing take time, too."""
 
-_LOOK_SECONDS: Final = 0.01
-"""How often the inbox reads the connections while a turn waits for the store."""
+_LOOK_SECONDS: Final = 0.01  # between two reads of the connections while a turn waits
 
 
 class Inbox:
@@ -48,25 +46,21 @@ class Inbox:
 
     def __init__(self) -> None:
         self._putting, self._taking = trio.open_memory_channel[Request](INBOX_REQUESTS)
-        self._has_sent = False
-        """Whether the channel may have a request."""
+        self._has_sent = False  # whether the channel may have a request
         self._epoll = select.epoll()
         self._epoll_fd = self._epoll.fileno()
         self._bell: int | None = None
         self._sources: dict[int, Source] = {}
-        self._queue: OrderedDict[int, None] = OrderedDict()
-        """Sources that have messages left, in rotation."""
+        self._queue: OrderedDict[int, None] = OrderedDict()  # have messages left, in rotation
         self._failures = _Failures()
         self.now = 0.0
         """When the inbox last read the connections, in seconds on Trio's clock."""
         self._read_clock = trio.current_time
-        self._is_waiting = False
-        """Whether the hub waits for the epoll."""
+        self._is_waiting = False  # whether the hub waits for the epoll
         self._turns = 0
         self._is_in_turn = False
         self._turn_waits = trio.Event()
-        self._early: deque[Request] = deque()
-        """Requests read while a turn waited."""
+        self._early: deque[Request] = deque()  # requests read while a turn waited
         self._paused: set[int] = set()
         """Their sources, which the inbox does not read until the hub has taken the requests."""
 

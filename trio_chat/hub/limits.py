@@ -11,31 +11,24 @@ from trio_chat.hub.requests import Join, Member
 from trio_chat.hub.room import Room
 from trio_chat.ratelimit import KeyedWindows
 
-NEW_ROOMS_SECONDS: Final = 3600.0
-"""The period of an address' budget of new rooms."""
-
+# How long an empty room stays open: in memory, since a user may return to it; without messages, or
+# if a disk has them. The second is longer than the outcome of a commit may be unknown.
 EMPTY_SECONDS: Final = 3600.0
-"""How long a store in memory keeps an empty room: a user may return to it."""
-
 QUIET_SECONDS: Final = 60.0
-"""How long an empty room stays open if it has no messages, or if a disk has them. It is longer than
-the outcome of a commit may be unknown."""
 
+NEW_ROOMS_SECONDS: Final = 3600.0  # the period of an address' budget of new rooms
+
+# The periods of the budgets of notices: of a user in a room, and of an address, all of whose users
+# may arrive at once.
 USER_SECONDS: Final = 600.0
-"""The period of a user's budget of notices in a room."""
-
 ADDRESS_SECONDS: Final = 60.0
-"""The period of an address' budget of notices: all its users may arrive at once."""
+ADDRESS_FACTOR: Final = 20  # in budgets of a user: an office of 100 joins within a minute
 
-ADDRESS_FACTOR: Final = 20
-"""The budget of an address, in budgets of a user: an office of 100 joins within a minute."""
-
+# Announced departures in one turn, as many as a turn takes messages, and in each tick while more
+# are due. Ticks then come 50 times a second, so a client receives some 2,000 messages a second, a
+# fifth of what a slow one can read.
 A_TURN: Final = 64
-"""Announced departures in one turn, as many as a turn takes messages."""
-
 A_TICK: Final = 32
-"""Announced departures in each tick while more are due. Ticks then come 50 times a second, so a
-client receives some 2,000 messages a second, a fifth of what a slow one can read."""
 
 
 class NewRooms:
@@ -102,8 +95,8 @@ class NoticeBudget:
     """
 
     def __init__(self, rate: int) -> None:
+        # By room, user and address. Without a token a name alone pays nothing.
         self._by_user = KeyedWindows[tuple[str, str, str]](rate, USER_SECONDS)
-        """By room, user and address. Without a token a name alone pays nothing."""
         self._by_address = KeyedWindows[str](rate * ADDRESS_FACTOR, ADDRESS_SECONDS)
         self._present: dict[tuple[str, str], tuple[tuple[str, str, str], str]] = {}
         """By room and user: the keys that paid for an announced arrival."""
@@ -143,8 +136,7 @@ class Departures:
         self._large_room_size = large_room_size
         self.waiting: deque[tuple[Room, Member, bool]] = deque()
         """Room, member, and whether the user has time to return."""
-        self.are_late = False
-        """Whether more are due than a turn may announce."""
+        self.are_late = False  # whether more are due than a turn may announce
         self._left = A_TURN
 
     def due(self) -> Iterator[tuple[Room, Member, bool]]:

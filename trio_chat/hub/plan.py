@@ -48,14 +48,6 @@ class ToRoom:
 
 
 @define
-class CaughtUp:
-    """Send stored events that the room has not received."""
-
-    room: Room
-    events: list[Event]
-
-
-@define
 class Call:
     """Call a function, after all earlier steps of the room, if one is given."""
 
@@ -69,23 +61,21 @@ class Plan:
     def __init__(self, now: float, ts: int) -> None:  # by hand: attrs calls ``list`` seven times
         self.now = now
         self.ts = ts
-        self.steps: list[Entry | ToRoom | CaughtUp | Call] = []
-        self.drafts: list[Draft] = []
-        """The draft of each `Entry`, in the same order."""
-        self.marks: dict[tuple[str, str], ReadMarker] = {}
-        """By room and user: the read markers to store."""
-        self.news: list[object] = []
-        """What other nodes must learn, besides events."""
+        self.steps: list[Entry | ToRoom | Call] = []
+        self.drafts: list[Draft] = []  # of each `Entry`, in the same order
+        self.marks: dict[tuple[str, str], ReadMarker] = {}  # to store, by room and user
+        self.caught_up: list[tuple[Room, list[Event]]] = []
+        """Stored events that rooms have not received: they come before all steps."""
+        self.news: list[object] = []  # what other nodes must learn, besides events
         self.announced: list[tuple[Room, str]] = []
         """Users who have joined, and whose notice follows the joins of others in this turn."""
-        self.newcomers: list[tuple[Room, Member]] = []
-        """Plain members who must receive the presence."""
+        self.newcomers: list[tuple[Room, Member]] = []  # plain ones, who must receive the presence
         self.flushes: list[Flush] = []
 
-    def store(self, room: Room, draft: Draft, member: Member | None = None) -> None:
-        """Add a draft, and the step that sends it."""
-        self.drafts.append(draft)
-        self.steps.append(Entry(room, draft, member))
+    def store(self, room: Room, notice: Draft) -> None:
+        """Add a notice, and the step that sends it."""
+        self.drafts.append(notice)
+        self.steps.append(Entry(room, notice, None))
 
     def refuse(
         self, member: Member, error: CommandError, room: str, ref: str | None = None

@@ -16,9 +16,9 @@ from trio_chat.protocol.names import Name
 Changes = tuple[tuple[str, ...], tuple[str, ...]]
 """The displayed names of users who are online and offline now."""
 
+# Begins the session of a user whose arrival is not announced. Of several sessions that nodes report
+# of one user the lowest counts, so an announced one.
 UNANNOUNCED: Final = "~"
-"""Begins the session of a user whose arrival is not announced. Of several sessions that nodes
-report of one user the lowest counts, so an announced one."""
 
 _BY_SHOWN: Final = attrgetter("shown")
 
@@ -44,17 +44,15 @@ class User:
 class Presence:
     """The users of one room, by key. Several connections of a user count once.
 
-    A user whose last connection has closed stays until `remove`. The hub calls that at once, or
-    after the time to return.
+    A user whose last connection has closed stays until `remove`, perhaps for the time to return.
     """
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
-        self._sorted: list[Name] = []
-        """Always in order: each join of a large room needs the first ones."""
+        self._sorted: list[Name] = []  # always: each join of a large room needs the first ones
         self.away_until: dict[str, float] = {}
         """Users without connections, and until when they may return."""
-        self._changed: dict[str, bool] = {}
+        self.changed: dict[str, bool] = {}
         """The displayed names added (True) and removed since the last `take_changes`."""
 
     def __len__(self) -> int:
@@ -88,8 +86,6 @@ class Presence:
         self._hide(user.name)
         return user
 
-    # --- the list --------------------------------------------------------------------------------
-
     def shown(self, key: str) -> str:
         """Return the displayed name of a user."""
         return self.users[key].name.shown
@@ -102,16 +98,11 @@ class Presence:
         """Return the displayed names of the same users."""
         return tuple(map(_BY_SHOWN, self._sorted[:count]))
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether the list differs from that of the last `take_changes`."""
-        return bool(self._changed)
-
     def take_changes(self) -> Changes:
         """Return the displayed names that were added and removed since the last call."""
-        online = tuple(shown for shown, is_online in self._changed.items() if is_online)
-        offline = tuple(shown for shown, is_online in self._changed.items() if not is_online)
-        self._changed.clear()
+        online = tuple(shown for shown, is_online in self.changed.items() if is_online)
+        offline = tuple(shown for shown, is_online in self.changed.items() if not is_online)
+        self.changed.clear()
         return online, offline
 
     def changes_since(self, before: Sequence[Name], most: int) -> Changes:
@@ -138,8 +129,8 @@ class Presence:
 
     def _note(self, shown: str, *, is_online: bool) -> None:
         # A change that is undone before members receive it is none.
-        if self._changed.pop(shown, None) is None:
-            self._changed[shown] = is_online
+        if self.changed.pop(shown, None) is None:
+            self.changed[shown] = is_online
 
 
 class ShownNames:
@@ -151,8 +142,7 @@ class ShownNames:
 
     def __init__(self) -> None:
         self._names: dict[str, Name] = {}
-        self._uses: dict[str, int] = {}
-        """By key, how many rooms and connections use the name."""
+        self._uses: dict[str, int] = {}  # by key, how many rooms and connections use the name
         self._held: dict[Member, str] = {}
 
     def __len__(self) -> int:

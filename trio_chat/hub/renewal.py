@@ -6,6 +6,7 @@ receives the newest events of the new history, as after joining. Nobody receives
 """
 
 from collections import deque
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import Outage
@@ -20,14 +21,11 @@ from trio_chat.store.base import Store
 if TYPE_CHECKING:
     from trio_chat.hub.requests import Join
 
-_READ_AT_ONCE: Final = 1000
-"""Rooms in one query: the hub waits some milliseconds for it."""
+_READ_AT_ONCE: Final = 1000  # rooms in one query: the hub waits some milliseconds for it
+_ADMITTED_AT_ONCE: Final = 64  # members admitted in one turn, which takes some 2 ms
 
-_ADMITTED_AT_ONCE: Final = 64
-"""Members admitted in one turn, which takes some 2 ms."""
-
+# Members that read the store at the same time. Each reads a page, and other clients read, too.
 _MOST_PENDING: Final = 256
-"""Members that read the store at the same time. Each reads a page, and other clients read, too."""
 
 
 class Renewal:
@@ -37,16 +35,11 @@ class Renewal:
         self._store = store
         self._rooms = rooms
         self._heads = heads
-        self._epoch = store.epoch
-        """The epoch of the rooms."""
-        self._unread: list[str] = []
-        """Rooms whose end in this history is unknown."""
-        self._waiting: deque[tuple[Room, Join]] = deque()
-        """Members to admit again."""
-        self._pending: list[tuple[Room, Join]] = []
-        """Members that were admitted, and may not have received anything yet."""
-        self.is_busy = False
-        """Whether rooms or members may still be moving to another history."""
+        self._epoch = store.epoch  # of the rooms
+        self._unread: list[str] = []  # rooms whose end in this history is unknown
+        self._waiting: deque[tuple[Room, Join]] = deque()  # members to admit again
+        self._pending: list[tuple[Room, Join]] = []  # admitted ones that may not have read yet
+        self.is_busy = False  # whether rooms or members may still be moving to another history
 
     @property
     def is_due(self) -> bool:
@@ -126,18 +119,15 @@ class Renewal:
             self._suspend_room(room)  # a member may have joined since, in the same turn
             room.restart(position)
             self._rooms.recent.open(name, position.epoch, position.head)
-            room.is_behind = self._heads.has_behind(room)  # an append may be of unknown outcome
+            room.is_behind = room in self._heads.behind  # an append may be of unknown outcome
 
 
 def drop_what_is_over(plan: Plan) -> None:
     """Remove the read markers of the old history from a plan."""
     plan.marks.clear()
-    plan.steps[:] = [
-        step
-        for step in plan.steps
-        if not (
-            isinstance(step, ToRoom)
-            and isinstance(step.message, PerVersion)
-            and isinstance(step.message.version_2, HasRead)
-        )
-    ]
+    plan.steps[:] = filterfalse(_has_read_marker, plan.steps)
+
+
+def _has_read_marker(step: object) -> bool:
+    message = step.message if isinstance(step, ToRoom) else None
+    return isinstance(message, PerVersion) and isinstance(message.version_2, HasRead)

@@ -30,8 +30,7 @@ class Room:
         self.epoch = position.epoch
         self.head = position.head
         """The room's cursor: the ``seq`` of the last event that members received or soon will."""
-        self.sent = position.head
-        """The ``seq`` of the last event that all active members were offered."""
+        self.sent = position.head  # of the last event that all active members were offered
         self.has_messages = position.head > 0
         """Whether the room may have more than notices, which alone are not worth keeping."""
         self.is_behind = False
@@ -45,17 +44,16 @@ class Room:
         """The key of each member's user, from the moment the hub has admitted it."""
         self.read: dict[str, int] = {}
         """The read markers that users have set since they joined. A lower one is not stored."""
-        self.presence_is_stale = False
-        """Whether plain members do not know the present list."""
+        self.presence_is_stale = False  # whether plain members do not know the present list
+        # When a large room last received its presence, changes of it, and typing.
+        self.presence_sent_at = self.changes_sent_at = self.typing_sent_at = float("-inf")
         self.lack_names: set[Member] = set()
         """Version 2 members who joined while the room was large, and know a part of the list."""
         self.members: dict[Encoding, dict[Member, None]] = {encoding: {} for encoding in Encoding}
         """The active members, by encoding."""
         self._pending: dict[Member, Subscription] = {}
-        self._all: Audience | None = None
-        """All active members; None after a join or leave."""
-        self.audience: Audience | None = None
-        """The same, if no member is pending."""
+        self._all: Audience | None = None  # all active members; None after a join or leave
+        self.audience: Audience | None = None  # the same, if no member is pending
 
     # --- members ---------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 Nothing here waits, and no member receives anything: the decisions go into the `Plan`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,17 @@ class Rooms:
         self._restless: dict[Room, None] = {}
         """Rooms in which something may expire: a time to return, typing, a read marker."""
         self.empty = EmptyRooms(empty_seconds)
+        self._deciders: dict[type, Callable[..., None]] = {
+            Publish: self._publish,
+            SetTyping: self._change_typing,
+            ReadMarker: self.mark_read,
+            Join: self._join,
+            LeaveRoom: self._leave_room,
+            Leave: self._leave,
+            Tick: self._tick,
+            InTurn: lambda request, plan: request.decide(plan),
+            Flush: lambda request, plan: plan.flushes.append(request),
+        }
 
     def open(self, name: str, position: StreamPosition, now: float) -> None:
         """Open a room."""
@@ -56,7 +67,7 @@ class Rooms:
 
     def lacks(self, room: Room, member: Member) -> bool:
         """Return whether a member of an open room has not left, but is not active nor pending."""
-        is_in = room in self._of_member.get(member, ()) and self.by_name.get(room.name) is room
+        is_in = room in self._of_member.get(member, ())
         return is_in and not room.has(member) and not room.is_pending(member)
 
     def long_empty(self, now: float) -> Sequence[str]:
@@ -82,30 +93,7 @@ class Rooms:
         for request in requests:
             if plan.announced and type(request) is not Join:
                 self.store_joins(plan)
-            if type(request) is Publish:  # as nearly always
-                self._publish(request, plan)
-            else:
-                self._decide(request, plan)
-
-    def _decide(self, request: Request, plan: Plan) -> None:
-        match request:
-            case SetTyping():
-                self._change_typing(request, plan)
-            case ReadMarker():
-                self.mark_read(request, plan)
-            case Join():
-                self._join(request, plan)
-            case LeaveRoom():
-                self._leave_room(request, plan)
-            case Leave():
-                self._leave(request, plan)
-            case Tick():
-                self._others.tick(plan)
-                self._tick(plan)
-            case InTurn(decide):
-                decide(plan)
-            case Flush():  # pragma: no branch - the only other request
-                plan.flushes.append(request)
+            self._deciders[type(request)](request, plan)
 
     def decide_presence(self, plan: Plan) -> None:
         """Decide at the end of a turn which members learn of joins and leaves."""
@@ -124,12 +112,20 @@ class Rooms:
 
     # --- messages, typing and read markers -------------------------------------------------------
 
-    def _publish(self, request: Publish, plan: Plan) -> None:
-        member = request.member
+    def _joined(
+        self, request: Publish | SetTyping | ReadMarker | LeaveRoom, plan: Plan
+    ) -> tuple[Room, str] | tuple[None, str]:
+        """Return the room of a request and the key of its user; refuse it without such a room."""
         room = self.by_name.get(request.room)
-        key = room.users.get(member) if room is not None else None
-        if room is None or key is None:
-            plan.refuse(member, _not_joined(), request.room, request.ref)
+        if room is not None and request.member in room.users:
+            return room, room.users[request.member]
+        error = CommandError(ErrorCode.NOT_JOINED, "You are not in this room")
+        plan.refuse(request.member, error, request.room, getattr(request, "ref", None))
+        return None, ""
+
+    def _publish(self, request: Publish, plan: Plan) -> None:
+        room, key = self._joined(request, plan)
+        if room is None:
             return
         draft = Draft(
             self._new_id(),
@@ -139,30 +135,20 @@ class Rooms:
             plan.ts,
             request.kind,
             request.target,
-            member.author,
+            request.member.author,
             request.ref,
         )
         room.has_messages = True
         plan.drafts.append(draft)
-        plan.steps.append(Entry(room, draft, member))
+        plan.steps.append(Entry(room, draft, request.member))
         if not room.typing.is_quiet and request.kind is Kind.MESSAGE:
             if room.typing.end(key):
                 plan.news.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
             self._notifier.notify_typing(room, plan)
 
-    def _joined(self, request: SetTyping | ReadMarker, plan: Plan) -> tuple[Room, str] | None:
-        """Return the room of a request and the key of its user; refuse it if there is none."""
-        room = self.by_name.get(request.room)
-        key = room.users.get(request.member) if room is not None else None
-        if room is None or key is None:
-            plan.refuse(request.member, _not_joined(), request.room)
-            return None
-        return room, key
-
     def _change_typing(self, request: SetTyping, plan: Plan) -> None:
-        joined = self._joined(request, plan)
-        if joined is not None:
-            room, key = joined
+        room, key = self._joined(request, plan)
+        if room is not None:
             self.note_typing(room, key, plan, is_typing=request.is_typing)
             plan.news.append(Typed(room.name, key, room.presence.shown(key), request.is_typing))
 
@@ -177,10 +163,9 @@ class Rooms:
 
     def mark_read(self, marker: ReadMarker, plan: Plan, stored: int | None = None) -> None:
         """Set the read marker of a user; ``stored`` is the head in the store, if it was read."""
-        joined = self._joined(marker, plan)
-        if joined is None:
+        room, key = self._joined(marker, plan)
+        if room is None:
             return
-        room, key = joined
         if marker.seq > max(room.head, stored or 0):
             if stored is not None or not self._others.defer(marker):
                 error = CommandError(ErrorCode.BAD_REQUEST, "seq is beyond the end of the room")
@@ -223,19 +208,16 @@ class Rooms:
         if room is None:
             plan.turn_away(request, store_unavailable())
             return
-        member, key = request.member, request.name.key
+        member = request.member
         self.empty.discard(room.name)
-        is_announced = False
         if member not in room.users:
-            is_announced = self.users.arrive(room, request, plan)
+            self.users.arrive(room, request, plan)
             self._names.release(member)
-            room.users[member] = key
+            room.users[member] = request.name.key
             self._of_member.setdefault(member, []).append(room)
         self.admit(room, request, plan)
         if not member.encoding.is_version_2:
             plan.newcomers.append((room, member))
-        if is_announced:
-            plan.announced.append((room, key))
 
     def admit(self, room: Room, join: Join, plan: Plan) -> None:
         """Make a member of the room pending, until it has received the history."""
@@ -260,9 +242,8 @@ class Rooms:
             self._depart(room, member, plan, may_return=may_return)
 
     def _leave_room(self, request: LeaveRoom, plan: Plan) -> None:
-        room = self.by_name.get(request.room)
-        if room is None or request.member not in room.users:
-            plan.refuse(request.member, _not_joined(), request.room, request.ref)
+        room, _ = self._joined(request, plan)
+        if room is None:
             return
         rooms = self._of_member[request.member]
         rooms.remove(room)
@@ -279,10 +260,11 @@ class Rooms:
             self.empty.add(room, plan.now)
         if room.presence.depart(key):
             self.users.depart(room, key, plan, may_return=may_return)
-            if room.presence.away_until:
+            if room.presence.away_until or not room.receipts.is_quiet:
                 self._restless[room] = None
 
-    def _tick(self, plan: Plan) -> None:
+    def _tick(self, _: Tick, plan: Plan) -> None:
+        self._others.tick(plan)
         for room in tuple(self._restless):
             away_until = room.presence.away_until
             for key in [key for key, until in away_until.items() if until <= plan.now]:
@@ -296,7 +278,3 @@ class Rooms:
                 self._notifier.notify_read(room, plan)
             if not away_until and room.typing.is_quiet and room.receipts.is_quiet:
                 del self._restless[room]
-
-
-def _not_joined() -> CommandError:
-    return CommandError(ErrorCode.NOT_JOINED, "You are not in this room")

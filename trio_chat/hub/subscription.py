@@ -39,16 +39,11 @@ class Gap:
 class Kept:
     """Messages to a room, as a subscription keeps them: for one encoding."""
 
-    events: list[bytes] = Factory(list)
-    """The frames of stored events, in order."""
-    size: int = 0
-    """Their bytes."""
-    seq: int = 0
-    """The ``seq`` of the newest stored event, even if this encoding does not receive it."""
-    states: dict[tuple[type, str], bytes] = Factory(dict)
-    """The newest frame about each user who types or has read."""
-    read: dict[str, int] = Factory(dict)
-    """The read markers among these, by displayed name."""
+    events: list[bytes] = Factory(list)  # the frames of stored events, in order
+    size: int = 0  # their bytes
+    seq: int = 0  # of the newest stored event, even if this encoding does not receive it
+    states: dict[tuple[type, str], bytes] = Factory(dict)  # newest frame of typing and of reading
+    read: dict[str, int] = Factory(dict)  # the read markers among these, by displayed name
     presence: Presence | PresenceChange | None = None
 
     def drop_events(self) -> None:
@@ -85,9 +80,8 @@ def sort_out(outgoing: Outgoing, encoding: Encoding) -> Kept:
 class Subscription:
     """A member's subscription, the answer to a `Join`.
 
-    ``members`` are the users in the room, the member's included, by code point of their displayed
-    names, and at most as many as a large room shows. Of ``count`` users that is. A plain member has
-    none.
+    Of ``count`` users in the room, ``members`` are the first by code point of their displayed
+    names, as many as a large room shows. A plain member has none.
     """
 
     def __init__(self, room: "Room", join: Join, members: Sequence[Name], count: int) -> None:
@@ -95,20 +89,16 @@ class Subscription:
         self.members = members
         self.count = count
         self.epoch = room.epoch
-        self.cut = room.head
-        """The ``seq`` of the last event before the member joined; 0 if there is none."""
-        self.changes = room.changes
-        """The room's edits and deletions, for pages that are being read."""
-        self.is_over = False
-        """Whether it keeps nothing any more, since the member was activated or removed."""
+        self.cut = room.head  # the ``seq`` of the last event before the member joined, or 0
+        self.changes = room.changes  # edits and deletions, for pages that are being read
+        self.is_over = False  # it keeps nothing any more: the member was activated or removed
         self.last: Sequence[bytes] = ()
         """Frames that the member receives in any case: that it has left the room."""
         self._room = room
         self._after = room.head
         self._kept = Kept(seq=room.head)
         """It has kept or dropped the events above `_after`, up to the ``seq`` of this."""
-        self._is_whole = True
-        """Whether it has all of them."""
+        self._is_whole = True  # whether it has all of them
         self._known_read: Mapping[str, int] = {}
         self._was_activated = False
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Final
 
 from trio_chat.context import Context
-from trio_chat.hub.ephemeral import Throttle
 from trio_chat.hub.limits import NoticeBudget
 from trio_chat.hub.plan import Call, Plan, ToRoom, Typed
 from trio_chat.hub.presence import UNANNOUNCED, Presence, ShownNames, User
@@ -17,18 +16,11 @@ from trio_chat.protocol import messages
 from trio_chat.protocol.encodings import Outgoing, PerVersion
 from trio_chat.protocol.events import Draft, Kind
 
-GRACE_SECONDS: Final = 5.0
-"""The time to return before a lost connection is announced (docs/reference/wire.md, promise 7)."""
-
-LARGE_PRESENCE_SECONDS: Final = 10.0
-"""How often plain members of a large room receive its presence (docs/reference/wire.md, promise
-8)."""
-
-LARGE_CHANGES_SECONDS: Final = 1.0
-"""How often version 2 members of a large room receive changes of it (the same)."""
-
-LARGE_TYPING_SECONDS: Final = 1.0
-"""A large room receives at most one change of typing in this time (the same)."""
+# docs/reference/wire.md, promises 7 and 8
+GRACE_SECONDS: Final = 5.0  # the time to return before a lost connection is announced
+LARGE_PRESENCE_SECONDS: Final = 10.0  # how often plain members receive the presence
+LARGE_CHANGES_SECONDS: Final = 1.0  # how often version 2 members receive changes of it
+LARGE_TYPING_SECONDS: Final = 1.0  # a large room receives one change of typing in this time
 
 _NOTHING: Final = PerVersion(None, None)
 
@@ -57,14 +49,12 @@ class Users:
     def forget(self, room: str) -> None:
         """Note that a room is closed."""
 
-    def arrive(self, room: Room, join: Join, plan: Plan) -> bool:
-        """Count one more connection of a user in a room; return whether to announce the user.
-
-        If so, call `store_join` once the member is admitted.
-        """
+    def arrive(self, room: Room, join: Join, plan: Plan) -> None:
+        """Count one more connection of a user in a room, and plan to announce a new user."""
         is_noticed = join.name.key not in room.presence and self._is_noticed(room, join, plan)
         self._add(room, join, "" if is_noticed else UNANNOUNCED, plan)
-        return is_noticed
+        if is_noticed:
+            plan.announced.append((room, join.name.key))
 
     def depart(self, room: Room, key: str, plan: Plan, *, may_return: bool) -> None:
         """Note that the last connection of a user to this node has closed."""
@@ -132,13 +122,9 @@ class PresenceNotifier:
 
     def __init__(self, large_room_size: int) -> None:
         self.large_room_size = large_room_size
-        self._stale: dict[Room, None] = {}
-        """Rooms in which some members do not know the present list."""
+        self._stale: dict[Room, None] = {}  # some members do not know the present list
         self._begun: dict[Room, ToRoom] = {}
         """The step with a room's changes of this turn, which a later call fills in."""
-        self._presence_sent = Throttle[Room](LARGE_PRESENCE_SECONDS)
-        self._changes_sent = Throttle[Room](LARGE_CHANGES_SECONDS)
-        self._typing_sent = Throttle[Room](LARGE_TYPING_SECONDS)
 
     def is_large(self, presence: Presence) -> bool:
         """Return whether a room is large."""
@@ -169,14 +155,16 @@ class PresenceNotifier:
             return
         notified: set[Room] = set()
         for room in tuple(self._stale):
-            if room.presence_is_stale and self._is_due(self._presence_sent, room, plan.now):
+            is_small = not self.is_large(room.presence)
+            is_due = is_small or plan.now >= room.presence_sent_at + LARGE_PRESENCE_SECONDS
+            if room.presence_is_stale and is_due:
                 plan.steps.append(ToRoom(room, PerVersion(self._presence(room, plan), None)))
                 room.presence_is_stale = False
-                self._presence_sent.note(room, plan.now)
+                room.presence_sent_at = plan.now
                 notified.add(room)
-            if self._is_due(self._changes_sent, room, plan.now):
+            if is_small or plan.now >= room.changes_sent_at + LARGE_CHANGES_SECONDS:
                 self._send_changes(room, plan)
-            if not room.presence_is_stale and not room.presence.has_changed:
+            if not room.presence_is_stale and not room.presence.changed:
                 del self._stale[room]
         self._begun.clear()
         newest: dict[Room, Outgoing] = {}
@@ -186,9 +174,6 @@ class PresenceNotifier:
                     newest[room] = Outgoing([self._presence(room, plan)])
                 plan.steps.append(Call(partial(room.send_to, member, newest[room]), room))
 
-    def _is_due(self, throttle: Throttle[Room], room: Room, now: float) -> bool:
-        return throttle.is_due(room, now) or not self.is_large(room.presence)
-
     def _presence(self, room: Room, plan: Plan) -> messages.Presence:
         users = room.presence.first(self.large_room_size)
         return messages.Presence(room.name, users, len(room.presence), plan.ts)
@@ -196,7 +181,7 @@ class PresenceNotifier:
     def _send_changes(self, room: Room, plan: Plan) -> None:
         step = self._begun.pop(room, None)
         needs_all = bool(room.lack_names) and not self.is_large(room.presence)
-        if not room.presence.has_changed and not needs_all:
+        if not room.presence.changed and not needs_all:
             return  # a user joined and left before any member received that
         online, offline = room.presence.take_changes()
         if needs_all:
@@ -204,7 +189,7 @@ class PresenceNotifier:
             room.lack_names.clear()
         count = len(room.presence)
         change = messages.PresenceChange(room.name, online, offline, count, plan.ts)
-        self._changes_sent.note(room, plan.now)
+        room.changes_sent_at = plan.now
         if step is None:
             plan.steps.append(ToRoom(room, PerVersion(None, change)))
         else:
@@ -215,11 +200,11 @@ class PresenceNotifier:
     def notify_typing(self, room: Room, plan: Plan) -> None:
         """Send the changes of typing that are due."""
         is_large = self.is_large(room.presence)
-        if is_large and not self._typing_sent.is_due(room, plan.now):
+        if is_large and plan.now < room.typing_sent_at + LARGE_TYPING_SECONDS:
             return
         for shown, is_typing in room.typing.take_changes(only_one=is_large):
             plan.steps.append(ToRoom(room, messages.Typing(room.name, shown, is_typing, plan.ts)))
-            self._typing_sent.note(room, plan.now)
+            room.typing_sent_at = plan.now
 
     def notify_read(self, room: Room, plan: Plan) -> None:
         """Send the read markers that are due."""

@@ -12,10 +12,10 @@ import structlog
 import trio
 
 from trio_chat.access.tokens import BadToken, Fault, Verifier
+from trio_chat.backplane.counts import ConnectionCounts
 from trio_chat.context import Context
 from trio_chat.cuts import CutDetector
 from trio_chat.hub.hub import Hub
-from trio_chat.hub.other_nodes import ConnectionCounts
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.protocol.messages import Reconnect

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 import trio
 
+from trio_chat.backplane.counts import ConnectionCounts
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
-from trio_chat.hub.other_nodes import ConnectionCounts
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.ratelimit import KeyedBuckets
 from trio_chat.settings import Settings
