@@ -12,11 +12,12 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 
 import attrs
 
+from trio_chat.access.names import MAX_NAME_CHARS
 from trio_chat.errors import ErrorCode
 from trio_chat.protocol import commands, events, messages
 from trio_chat.protocol.commands import COMMANDS, wire_name
 from trio_chat.protocol.decode import MAX_WHOLE, VERSION
-from trio_chat.protocol.names import MAX_LABEL_CHARS, MAX_NAME_CHARS, ROOM_PATTERN
+from trio_chat.protocol.names import MAX_LABEL_CHARS, ROOM_PATTERN
 from trio_chat.protocol.session import MAX_HISTORY_EVENTS
 
 DOCUMENT: Final = Path(__file__).parent.parent / "reference" / "wire.asyncapi.json"

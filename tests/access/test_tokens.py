@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.protocol.test_names import BAD_NAMES
+from tests.access.test_names import BAD_NAMES
 from tests.support.tokens import (
     SECRET,
     by_ed25519,

@@ -4,12 +4,12 @@ import pytest
 
 from tests.cluster.nodes import Pair, cut
 from tests.hub.scene import ROOM, Recorder, Scene, leave, say
+from trio_chat.access.names import prepare_name
 from trio_chat.errors import DamagedData
 from trio_chat.hub import heads
 from trio_chat.hub.requests import InTurn, Join
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.encodings import Encoding
-from trio_chat.protocol.names import prepare_name
 from trio_chat.store.base import Page
 
 V2 = Encoding.VERSION_2

@@ -6,11 +6,11 @@ import trio.testing
 
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, join, leave, say
+from trio_chat.access.names import prepare_name
 from trio_chat.cluster.presence import DOUBT_SECONDS
 from trio_chat.hub.limits import QUIET_SECONDS
 from trio_chat.hub.users import GRACE_SECONDS
 from trio_chat.protocol.encodings import Encoding
-from trio_chat.protocol.names import prepare_name
 
 PLAIN, V2 = Encoding.PLAIN, Encoding.VERSION_2
 

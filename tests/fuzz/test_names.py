@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
+from trio_chat.access.names import MAX_NAME_CHARS, prepare_name
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.names import MAX_NAME_CHARS, Name, prepare_name
+from trio_chat.protocol.names import Name
 
 ANY_CHARACTER = st.characters()
 # Letters, marks and blanks that preparation changes or joins.

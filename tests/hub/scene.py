@@ -10,6 +10,7 @@ from attrs import Factory, define
 
 from tests.support.clocks import jump
 from tests.support.frames import RSV1, inflated, take_frame
+from trio_chat.access.names import prepare_name
 from trio_chat.backplane.base import Backplane
 from trio_chat.cluster.clocks import Clocks
 from trio_chat.cluster.cluster import Cluster
@@ -25,7 +26,6 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.commands import ReadMarker, SetTyping
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
-from trio_chat.protocol.names import prepare_name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Commit, Store, StreamPosition
 from trio_chat.store.memory import MemoryStore

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.hub.scene import ROOM, Recorder, Scene, WatchedStore, forget, join, leave, say
+from trio_chat.access.names import prepare_name
 from trio_chat.protocol.events import Draft, Kind
-from trio_chat.protocol.names import prepare_name
 
 
 @pytest.fixture

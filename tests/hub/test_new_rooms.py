@@ -8,9 +8,9 @@ import trio.testing
 
 from tests.hub.scene import ROOM, LivingStore, Recorder, Scene, WatchedStore, join, leave, say
 from tests.support.clocks import jump
+from trio_chat.access.names import prepare_name
 from trio_chat.hub.requests import Join
 from trio_chat.protocol.encodings import Encoding
-from trio_chat.protocol.names import prepare_name
 
 HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"
 LIMIT = 3

@@ -7,11 +7,11 @@ import trio.testing
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, forget, leave, say
 from tests.support.clocks import jump
+from trio_chat.access.names import prepare_name
 from trio_chat.hub.requests import Join
 from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
-from trio_chat.protocol.names import prepare_name
 
 RATE = 6
 HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"

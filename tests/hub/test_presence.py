@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hub.scene import Recorder, Scene, forget, join, say
+from trio_chat.access.names import prepare_name
 from trio_chat.hub.presence import Presence
-from trio_chat.protocol.names import prepare_name
 
 NAMES = ["Ann", "ann", "ANN", "bob", "Bob", "\u00c4rger", "zoe"]
 

@@ -8,6 +8,7 @@ import trio
 import trio.testing
 
 from tests.hub.scene import ROOM, Recorder, Scene, forget, join, leave, read, say, types
+from trio_chat.access.names import prepare_name
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub import renewal
 from trio_chat.hub.limits import A_TURN
@@ -15,7 +16,6 @@ from trio_chat.hub.requests import Join, Tick
 from trio_chat.protocol.commands import LeaveRoom, ReadMarker, Since
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.names import prepare_name
 from trio_chat.store.base import Commit, StreamPosition
 from trio_chat.store.memory import MemoryStore
 

@@ -15,12 +15,12 @@ from tests.hub.scene import (
     say,
     types,
 )
+from trio_chat.access.names import prepare_name
 from trio_chat.hub.requests import Join, Publish
 from trio_chat.hub.users import GRACE_SECONDS
 from trio_chat.protocol.commands import LeaveRoom, SetTyping
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
-from trio_chat.protocol.names import prepare_name
 
 V2 = Encoding.VERSION_2
 

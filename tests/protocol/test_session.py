@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.protocol.test_names import BAD_NAMES, BAD_ROOMS
+from tests.access.test_names import BAD_NAMES
+from tests.protocol.test_names import BAD_ROOMS
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import (
     COMMANDS,

@@ -12,6 +12,7 @@ from attrs import define, field
 from websockets.frames import Frame
 
 from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
+from trio_chat.access.names import prepare_name
 from trio_chat.access.tokens import Verifier
 from trio_chat.context import Context
 from trio_chat.errors import DamagedData, Outage
@@ -23,7 +24,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.events import Author, Draft
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.names import Name, prepare_name
+from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
 from trio_chat.store.changes import Changes

@@ -20,10 +20,10 @@ from tests.websocket.talk import (
     hello,
     seqs,
 )
+from trio_chat.access.names import prepare_name
 from trio_chat.errors import store_unavailable
 from trio_chat.hub.requests import Join
 from trio_chat.protocol.commands import LeaveRoom
-from trio_chat.protocol.names import prepare_name
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 

@@ -23,12 +23,12 @@ from tests.websocket.talk import (
     read_all,
     seqs,
 )
+from trio_chat.access.names import prepare_name
 from trio_chat.errors import Outage
 from trio_chat.hub.requests import Join
 from trio_chat.hub.subscription import Gap
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Draft, Kind
-from trio_chat.protocol.names import prepare_name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore

@@ -1,1 +1,1 @@
-"""Authentication: tokens, and the keys that verify them."""
+"""Who may enter, and under which name: tokens, the keys that verify them, and names of users."""

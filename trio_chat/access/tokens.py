@@ -14,9 +14,10 @@ from attrs import field, frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+from trio_chat.access.names import prepare_name
 from trio_chat.errors import CommandError
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.names import Name, prepare_name
+from trio_chat.protocol.names import Name
 
 if TYPE_CHECKING:
     from jwt.types import Options

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
+from trio_chat.access.names import prepare_name
 from trio_chat.client.events import Deleted, Edited, LoggedEvent, Message, Notice, Read, Typing
 from trio_chat.client.wire import HistoryMessage, JoinedMessage, ServerMessage
 from trio_chat.errors import CommandError
-from trio_chat.protocol.names import prepare_name
 
 
 class OwnName:

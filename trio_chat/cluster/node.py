@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import define, field
 
+from trio_chat.access.names import is_name
 from trio_chat.cluster.envelope import (
     Counted,
     Envelope,
@@ -17,7 +18,7 @@ from trio_chat.cluster.envelope import (
     UserLeft,
 )
 from trio_chat.protocol.messages import HasRead
-from trio_chat.protocol.names import is_label, is_name, is_room
+from trio_chat.protocol.names import is_label, is_room
 
 LEAVING_SECONDS: Final = 5.0
 """Time for the users of a leaving node to connect to another."""

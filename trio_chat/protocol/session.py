@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 
 from attrs import define, field, frozen
 
+from trio_chat.access.names import prepare_name
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol import commands
 from trio_chat.protocol.commands import Command, SendMessage, Since
@@ -20,7 +21,6 @@ from trio_chat.protocol.names import (
     is_label,
     is_room,
     name_subject,
-    prepare_name,
     prepare_text,
 )
 
