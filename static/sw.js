@@ -4,11 +4,22 @@
  * It keeps the shell only: the page and the scripts, styles and pictures that the page names. Messages and
  * tokens never pass here, since sockets and the part of an address after `#` do not. The network comes first,
  * so each visit shows the server's present version, which then replaces the kept one.
+ *
+ * It also leads from the notification of a room to that room.
  */
 
 /** @typedef {Event & {waitUntil: (work: Promise<unknown>) => void}} WorkerEvent */
 /** @typedef {WorkerEvent & {request: Request, respondWith: (answer: Promise<Response>) => void}} FetchEvent */
-/** @typedef {typeof globalThis & {skipWaiting: () => Promise<void>, clients: {claim: () => Promise<void>}}} ShellWorker */
+/** @typedef {WorkerEvent & {notification: Notification}} NotificationClick */
+/** @typedef {{url: string, postMessage: (message: unknown) => void, focus: () => Promise<unknown>}} Tab */
+/**
+ * @typedef {object} Tabs
+ * @property {() => Promise<void>} claim
+ * @property {(options: {type: "window", includeUncontrolled: boolean}) => Promise<Tab[]>} matchAll The last
+ *   focused one first.
+ * @property {(url: string) => Promise<unknown>} openWindow
+ */
+/** @typedef {typeof globalThis & {skipWaiting: () => Promise<void>, clients: Tabs}} ShellWorker */
 
 const SHELL = "trio-chat-shell";
 const PAGE = "/";
@@ -22,6 +33,12 @@ worker.addEventListener("install", (event) => {
 });
 
 worker.addEventListener("activate", (event) => waitFor(event, worker.clients.claim()));
+
+worker.addEventListener("notificationclick", (event) => {
+  const { notification } = /** @type {NotificationClick} */ (event);
+  notification.close();
+  waitFor(event, openRoom(notification.data.room));
+});
 
 worker.addEventListener("fetch", (event) => {
   const { request, respondWith } = /** @type {FetchEvent} */ (event);
@@ -56,6 +73,22 @@ async function openFile(request) {
 /** @param {Request | string} request */
 function kept(request) {
   return caches.match(request, { ignoreVary: true });
+}
+
+/**
+ * The person pressed the notification of a room (js/systemnotes.js).
+ *
+ * @param {string} room
+ */
+async function openRoom(room) {
+  const tabs = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const tab = tabs.find(({ url }) => new URL(url).pathname === PAGE);
+  if (tab === undefined) {
+    await worker.clients.openWindow(`${PAGE}#/room/${room}`);
+    return;
+  }
+  tab.postMessage({ type: "trio-chat:open-room", room });
+  await tab.focus();
 }
 
 /**

@@ -4,6 +4,7 @@ import { mentions } from "./mentions.js";
 import { t } from "./messages.js";
 import { harmless } from "./richtext.js";
 import { loadFor, saveFor } from "./storage.js";
+import { SystemNotes } from "./systemnotes.js";
 
 /** The longest text in a notification. */
 const MAX_TEXT = 200;
@@ -21,11 +22,9 @@ const TONE = { hertz: 880, seconds: 0.16, volume: 0.08 };
 /** The notifications of one user. Each room has one at most, and a newer one replaces it. */
 export class Notifications {
   #user;
-  #onOpen;
+  #system;
   /** Up to which `seq` each room was looked at. @type {Map<string, number>} */
   #seen = new Map();
-  /** @type {Map<string, Notification>} */
-  #shown = new Map();
 
   /**
    * @param {string} user
@@ -33,14 +32,19 @@ export class Notifications {
    */
   constructor(user, onOpen) {
     this.#user = user;
-    this.#onOpen = onOpen;
+    this.#system = new SystemNotes(onOpen);
+  }
+
+  /** What the browser allows; `missing` if it can show no notifications here. */
+  get permission() {
+    return this.#system.permission;
   }
 
   /** @returns {Settings} All is off until the person switches it on. */
   get settings() {
     const stored = loadFor(this.#user, "notifications");
     const [isOn, hasText, hasSound] = [stored?.isOn, stored?.hasText, stored?.hasSound].map((one) => one === true);
-    return { isOn: isOn && permission() === "granted", hasText, hasSound };
+    return { isOn: isOn && this.permission === "granted", hasText, hasSound };
   }
 
   /** @param {Partial<Settings>} change */
@@ -51,11 +55,11 @@ export class Notifications {
   /**
    * Switch notifications on. The browser may ask the person.
    *
-   * @returns {Promise<boolean>} Whether the browser allows it.
+   * @returns {Promise<boolean>} Whether the browser allows it, and can show any.
    */
   async turnOn() {
-    if (permission() === "default") await Notification.requestPermission();
-    this.set({ isOn: permission() === "granted" });
+    await this.#system.request();
+    this.set({ isOn: this.permission === "granted" });
     return this.settings.isOn;
   }
 
@@ -79,13 +83,12 @@ export class Notifications {
 
   /** @param {string} room The person sees it now, or has left it. */
   close(room) {
-    this.#shown.get(room)?.close();
-    this.#shown.delete(room);
+    this.#system.close(room);
   }
 
   /** The person has left the chat. */
   closeAll() {
-    for (const room of [...this.#shown.keys()]) this.close(room);
+    this.#system.closeAll();
   }
 
   /**
@@ -96,28 +99,8 @@ export class Notifications {
     const { hasText, hasSound } = this.settings;
     const title = t("notify.title", { author: harmless(username), room });
     const body = hasText ? Array.from(harmless(message)).slice(0, MAX_TEXT).join("") : "";
-    // The tone of the page stands for the system's sound. `renotify`, which TypeScript does not know, shows
-    // a replaced notification again.
-    const options = { tag: `trio-chat:${room}`, body, icon: "/static/favicon.svg", silent: true, renotify: true };
-    try {
-      const notification = new Notification(title, options);
-      notification.addEventListener("click", () => {
-        globalThis.focus();
-        this.#onOpen(room);
-        this.close(room);
-      });
-      this.#shown.set(room, notification);
-    } catch (error) {
-      console.info("this browser shows no notifications of a page:", error); // Chrome on Android.
-      return;
-    }
-    if (hasSound) playTone();
+    if (this.#system.show(room, title, body) && hasSound) playTone();
   }
-}
-
-/** @returns {NotificationPermission | "missing"} */
-export function permission() {
-  return globalThis.Notification === undefined ? "missing" : Notification.permission;
 }
 
 /** A short tone. Browsers allow it once the person has used the page. */

@@ -2,7 +2,7 @@
 
 import { find } from "./dom.js";
 import { t } from "./messages.js";
-import { permission, playTone } from "./notifications.js";
+import { playTone } from "./notifications.js";
 
 /** The view of the settings of notifications. */
 export class NotifyDialog {
@@ -41,13 +41,14 @@ export class NotifyDialog {
     this.#isOn.checked = settings.isOn;
     this.#hasText.checked = settings.hasText;
     this.#hasSound.checked = settings.hasSound;
-    this.#isOn.disabled = permission() === "missing";
+    const permission = this.#notifications()?.permission ?? "missing";
+    this.#isOn.disabled = permission === "missing";
     for (const field of [this.#hasText, this.#hasSound]) field.disabled = !settings.isOn;
-    this.#state.textContent = t(STATES[permission()]);
+    this.#state.textContent = t(STATES[permission]);
   }
 }
 
-/** What the dialog says, for each answer of the browser. @type {Record<ReturnType<typeof permission>, import("./messages.js").Key>} */
+/** What the dialog says, for each answer of the browser. @type {Record<NotificationPermission | "missing", import("./messages.js").Key>} */
 const STATES = {
   missing: "notify.missing",
   denied: "notify.denied",

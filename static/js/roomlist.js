@@ -203,6 +203,7 @@ export class RoomList {
     item.dataset.room = name;
     const open = makeButton("room-open", "");
     const label = make("span", "room-label", name);
+    label.dir = "auto"; // in a page from right to left too, a name too long begins with its beginning
     const badge = make("span", "unread-badge");
     open.append(label, badge);
     open.tabIndex = -1;

@@ -1,7 +1,5 @@
 """Several rooms in one window."""
 
-import re
-
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OpenChat
@@ -17,20 +15,6 @@ window.look = (isLookedAt) => {
 };
 """
 """A window in a test always has the focus, so the test simulates its loss."""
-
-NOTE_NOTIFICATIONS = """
-window.notified = [];
-window.isOutOfView = false;
-document.hasFocus = () => !window.isOutOfView;
-Object.defineProperty(document, "hidden", { get: () => window.isOutOfView });
-window.Notification = class extends EventTarget {
-  static permission = "granted";
-  constructor(title) {
-    super();
-    window.notified.push(title);
-  }
-};
-"""
 
 
 def test_each_room_has_its_messages_people_and_unread_count(open_chat: OpenChat) -> None:
@@ -265,22 +249,3 @@ def test_the_quick_switcher_goes_to_a_room_and_makes_one(open_chat: OpenChat) ->
     ann.page.keyboard.press("Control+k")
     ann.page.keyboard.press("Escape")
     expect(ann.field).to_be_focused()
-
-
-def test_a_mention_out_of_view_notifies_and_marks_the_icon(open_chat: OpenChat) -> None:
-    def watch(page: Page) -> None:
-        page.add_init_script(NOTE_NOTIFICATIONS)
-
-    ann, bob = open_chat(prepare=watch).join("ann"), open_chat().join("bob")
-    ann.page.get_by_role("button", name="Notifications").click()
-    ann.page.get_by_role("switch", name="Notify me in this browser").check()
-    expect(ann.page.get_by_role("switch", name="Show the text")).to_be_enabled()
-    ann.page.get_by_role("button", name="Close", exact=True).click()
-    ann.page.evaluate("window.isOutOfView = true; dispatchEvent(new Event('blur'))")
-    bob.send("hello")
-    bob.send("hello @ann")
-    expect(ann.page).to_have_title("(2) trio chat")
-    assert ann.page.evaluate("notified") == ["bob in general"]
-    expect(ann.page.locator("link[rel=icon]")).to_have_attribute(
-        "href", re.compile("unread-1.svg$")
-    )

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { newest } from "./support/browser.mjs";
+import { newest, settle } from "./support/browser.mjs";
 import { event, joined, reconnect, startIn } from "./support/session.mjs";
 
 const { Notifications } = await import("../../static/js/notifications.js");
@@ -20,6 +20,7 @@ class FakeNotification extends EventTarget {
 
   constructor(title, options) {
     super();
+    if (FakeNotification.isForbidden) throw new TypeError("Illegal constructor"); // as on Android
     Object.assign(this, { title, ...options });
     shown.set(options.tag, this);
   }
@@ -57,7 +58,8 @@ function write(room, seq, message, preference = {}) {
 beforeEach(() => {
   shown.clear();
   opened = [];
-  Object.assign(FakeNotification, { permission: "default", answer: "granted", asked: 0 });
+  Object.assign(FakeNotification, { permission: "default", answer: "granted", asked: 0, isForbidden: false });
+  delete navigator.serviceWorker;
   document.hidden = false;
 });
 
@@ -129,4 +131,60 @@ test("the browser is asked only by the switch, and its refusal switches off", as
   assert.deepEqual([FakeNotification.asked, notifications.settings.isOn], [0, false]);
   assert.equal(await notifications.turnOn(), false);
   assert.deepEqual([FakeNotification.asked, notifications.settings.isOn], [1, false]);
+});
+
+/** A service worker that shows notifications, or refuses to. */
+function fakeWorker({ refuses = false } = {}) {
+  const notes = new Map();
+  const registration = {
+    async showNotification(title, options) {
+      if (refuses) throw new TypeError("no active worker");
+      notes.set(options.tag, { title, ...options, close: () => notes.delete(options.tag) });
+    },
+    getNotifications: async ({ tag }) => [...notes.values()].filter((note) => note.tag === tag),
+  };
+  navigator.serviceWorker = { ready: Promise.resolve(registration) };
+  return notes;
+}
+
+test("a service worker shows the notifications, reading closes one, and a press opens its room", async () => {
+  FakeNotification.isForbidden = true;
+  const notes = fakeWorker();
+  const { session, room } = await hidden();
+  write(room, 2, "@ann");
+  assert.deepEqual([...notes.values()].map(({ title, data }) => [title, data]), [["bob in general", { room: "general" }]]);
+  navigator.serviceWorker.onmessage({ data: { type: "trio-chat:open-room", room: "general" } });
+  navigator.serviceWorker.onmessage({ data: { type: "other" } });
+  assert.deepEqual(opened, ["general"]);
+  session.markRead(room, 2);
+  notifications.look(room, wishes(), "ann");
+  await settle();
+  assert.equal(notes.size, 0);
+});
+
+test("a page whose service worker fails shows the notification itself", async () => {
+  fakeWorker({ refuses: true });
+  const { room } = await hidden();
+  write(room, 2, "@ann");
+  await settle();
+  assert.deepEqual(texts(), [["bob in general", ""]]);
+});
+
+test("a browser that can show no notifications says so, until a service worker is there", async () => {
+  FakeNotification.isForbidden = true;
+  let isReady = () => {};
+  navigator.serviceWorker = { ready: new Promise((resolve) => (isReady = resolve)) };
+  notifications = new Notifications("ann", () => {});
+  assert.equal(await notifications.turnOn(), false);
+  assert.deepEqual([notifications.permission, notifications.settings.isOn], ["missing", false]);
+  isReady({});
+  await settle();
+  assert.equal(await notifications.turnOn(), true);
+  assert.equal(notifications.permission, "granted");
+});
+
+test("switching on leaves no notification", async () => {
+  notifications = new Notifications("ann", () => {});
+  assert.equal(await notifications.turnOn(), true);
+  assert.equal(shown.size, 0);
 });
