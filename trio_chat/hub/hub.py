@@ -29,7 +29,7 @@ from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.limits import EMPTY_SECONDS, QUIET_SECONDS, NewRooms
 from trio_chat.hub.other_nodes import OtherNodes
 from trio_chat.hub.plan import Plan
-from trio_chat.hub.renewal import Renewal, drop_what_is_over
+from trio_chat.hub.renewal import Renewal
 from trio_chat.hub.requests import Flush, Join, Request, Tick
 from trio_chat.hub.rooms import Rooms
 from trio_chat.store.base import Commit, Store
@@ -146,7 +146,7 @@ class Hub:
             await self._heads.close_empty(plan.now, wanted)
         unread: Collection[Join] = joins
         too_new: Collection[str] = ()
-        if not self._renewal.is_due or await self._renewal.carry_out():
+        if not self._renewal.is_due or await self._renewal.carry_out(plan):
             unread = await self._others.prepare(joins, plan, has_tick=has_tick)
             too_new = await self._heads.open(wanted, joins, plan.now)
         for request in batch:
@@ -166,7 +166,7 @@ class Hub:
         if not plan.drafts and not plan.marks:
             return _NOTHING
         for _ in range(_ATTEMPTS):
-            if self._renewal.is_due and not await self._restart(plan):
+            if self._renewal.is_due and not await self._renewal.carry_out(plan):
                 break
             markers = tuple(plan.marks.values())
             try:
@@ -183,17 +183,12 @@ class Hub:
                 self._rooms.note_stored_marks(commit.grown, plan)
             self._heads.check(plan, commit)
             if self._heads.is_over:
-                await self._restart(plan)
+                await self._renewal.carry_out(plan)
             return commit
         self._heads.doubt(plan)
         for mark in plan.marks.values():
             plan.refuse(mark.member, store_unavailable(), mark.room)
         return None
-
-    async def _restart(self, plan: Plan) -> bool:
-        """Move the rooms to another history in the middle of a turn; False if that must wait."""
-        drop_what_is_over(plan)
-        return await self._renewal.carry_out()
 
     def _ask_for_a_turn(self) -> None:
         with suppress(trio.WouldBlock):  # a full inbox has a next turn already

@@ -51,12 +51,14 @@ class Renewal:
         """Whether the heads of rooms are unknown, so that no member may receive anything."""
         return self._heads.is_over or bool(self._unread)
 
-    async def carry_out(self) -> bool:
-        """Move all rooms to the history of the store.
+    async def carry_out(self, plan: Plan) -> bool:
+        """Move all rooms to the history of the store; the plan loses its read markers.
 
         Returns:
             False if the store is unavailable: the hub must send no room anything, and refuse joins.
         """
+        plan.marks.clear()
+        plan.steps[:] = filterfalse(_has_read_marker, plan.steps)
         try:
             while self.is_due:
                 if self._heads.is_over:
@@ -120,12 +122,6 @@ class Renewal:
             room.restart(position)
             self._rooms.recent.open(name, position.epoch, position.head)
             room.is_behind = room in self._heads.behind  # an append may be of unknown outcome
-
-
-def drop_what_is_over(plan: Plan) -> None:
-    """Remove the read markers of the old history from a plan."""
-    plan.marks.clear()
-    plan.steps[:] = filterfalse(_has_read_marker, plan.steps)
 
 
 def _has_read_marker(step: object) -> bool:
