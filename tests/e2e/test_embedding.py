@@ -1,9 +1,7 @@
 """Another site shows the chat in a frame, or imports its modules."""
 
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.server import serving
 from tests.support.server import ChatServer
+from tests.support.site import Site
 from tests.support.tokens import SECRET, for_user
 
 AROUND = """<!doctype html><iframe id="chat" src="%s"></iframe><script>
@@ -32,40 +31,21 @@ USE = """async ([chat, token]) => {
 
 
 @pytest.fixture
-def site() -> Iterator[ThreadingHTTPServer]:
-    """Another site, which serves one page."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/html")
-            self.end_headers()
-            self.wfile.write(self.server.page.encode())  # type: ignore[attr-defined]
-
-        def log_message(self, *_: object) -> None:
-            """Write nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def site() -> Iterator[Site]:
+    """Another site."""
+    with Site() as started:
+        yield started
 
 
-def open_site(browser: Browser, site: ThreadingHTTPServer, chat: ChatServer) -> Page:
-    site.page = AROUND % (chat.page("/"), token())  # type: ignore[attr-defined]
+def open_site(browser: Browser, site: Site, chat: ChatServer) -> Page:
+    site.html = AROUND % (chat.page("/"), token())
     page = browser.new_page()
-    page.goto(origin_of(site))
+    page.goto(site.origin)
     return page
 
 
 def token() -> str:
     return for_user("ann", time.time() + 3600)
-
-
-def origin_of(site: ThreadingHTTPServer) -> str:
-    return f"http://localhost:{site.server_port}"  # another site than 127.0.0.1
 
 
 def serve(tmp_path: Path, *settings: str) -> ChatServer:
@@ -76,9 +56,9 @@ def serve(tmp_path: Path, *settings: str) -> ChatServer:
 
 
 def test_an_allowed_site_frames_the_chat_signs_in_and_imports_modules(
-    browser: Browser, site: ThreadingHTTPServer, tmp_path: Path
+    browser: Browser, site: Site, tmp_path: Path
 ) -> None:
-    with serve(tmp_path, "--embed-origin", origin_of(site)) as chat:
+    with serve(tmp_path, "--embed-origin", site.origin) as chat:
         page = open_site(browser, site, chat)
         frame = page.frame_locator("#chat")
         expect(frame.locator("#pill")).to_have_text("Connected")
@@ -89,7 +69,7 @@ def test_an_allowed_site_frames_the_chat_signs_in_and_imports_modules(
 
 
 def test_another_site_can_neither_frame_the_chat_nor_import_its_modules(
-    browser: Browser, site: ThreadingHTTPServer, tmp_path: Path
+    browser: Browser, site: Site, tmp_path: Path
 ) -> None:
     with serve(tmp_path, "--embed-origin", "https://other.test") as chat:
         page = open_site(browser, site, chat)
