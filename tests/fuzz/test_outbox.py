@@ -193,7 +193,7 @@ async def drive(
 ) -> None:
     with trio.fail_after(TIMEOUT_SECONDS):
         async with (
-            make_pair(max_frames=max_frames, max_bytes=max_bytes) as pair,
+            make_pair(send_queue=max_frames, send_queue_bytes=max_bytes) as pair,
             trio.open_nursery() as writing,
             trio.open_nursery() as nursery,
         ):

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.frames import Frame, take_frame
+from tests.support.frames import take_frame
 from trio_chat.protocol.close_codes import MEANING, CloseCode
-from trio_chat.protocol.encodings import server_frame, text_frame
+from trio_chat.protocol.encodings import text_frame
 from trio_chat.websocket.frames import PING_FRAME, close_frame, unmask
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
@@ -24,13 +24,6 @@ UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
 )
 def test_length_has_the_shortest_format(size: int, head: str) -> None:
     assert text_frame(b"a" * size) == bytes.fromhex(head) + b"a" * size
-
-
-@given(opcode=st.sampled_from([0x0, 0x1, 0x2, 0x8, 0x9, 0xA]), payload=st.binary(max_size=300))
-def test_independent_reader_reads_server_frames(opcode: int, payload: bytes) -> None:
-    buffer = bytearray(server_frame(opcode, payload))
-    assert take_frame(buffer) == Frame(fin=True, rsv=0, opcode=opcode, payload=payload)
-    assert not buffer
 
 
 def test_ping_is_empty() -> None:

@@ -96,9 +96,8 @@ def test_plain_connection_learns_that_a_type_is_not_allowed(kind: str) -> None:
         begun("PLAIN").receive(json.dumps({**OBJECTS[kind], "type": kind}))
 
 
-@pytest.mark.parametrize("text", ["hi", "", " ", "[]", '"hi"', "\0"], ids=ascii)
-def test_version_2_accepts_only_objects(text: str) -> None:
-    assert outcome(begun("VERSION_2"), text) is ErrorCode.BAD_REQUEST
+def test_version_2_accepts_only_objects() -> None:
+    assert outcome(begun("VERSION_2"), "hi") is ErrorCode.BAD_REQUEST
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ async def plain() -> AsyncIterator[Talk]:
 @pytest.fixture
 def pair() -> Iterator[Pair]:
     """A small outbox on a bare socket."""
-    with outbox_pair(max_frames=4, max_bytes=1000) as pair:
+    with outbox_pair(send_queue=4, send_queue_bytes=1000) as pair:
         yield pair
 
 

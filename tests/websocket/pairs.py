@@ -11,6 +11,7 @@ from attrs import define, field
 
 from tests.tls.peer import TlsPeer, server_context
 from tests.websocket.wire import RESET_ON_CLOSE, TIMEOUT_SECONDS
+from trio_chat.settings import Settings
 from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.transport import SocketTransport, Transport
@@ -114,22 +115,19 @@ class Pair:
         self.peer.close()
 
 
-BOUNDS = {"max_frames": 256, "max_bytes": 1 << 20, "write_timeout_seconds": 10.0}
-
-
 def make_pair(
     transport: Transport,
     tap: Tap,
     peer: socket.socket | TlsPeer,
-    **bounds: Any,  # noqa: ANN401 - see there
+    **settings: Any,  # noqa: ANN401 - any setting
 ) -> Pair:
     drops: list[None] = []
     on_full = partial(drops.append, None)
-    return Pair(Outbox(transport, **{**BOUNDS, **bounds}, on_full=on_full), tap, peer, drops)
+    return Pair(Outbox(transport, Settings(**settings), on_full), tap, peer, drops)
 
 
 @contextmanager
-def outbox_pair(*, most: int = 1 << 30, **bounds: Any) -> Iterator[Pair]:  # noqa: ANN401
+def outbox_pair(*, most: int = 1 << 30, **settings: Any) -> Iterator[Pair]:  # noqa: ANN401
     """Make an outbox on a socket with the smallest buffers that the kernel allows."""
     ours, peer = socket.socketpair()
     with ours, peer:
@@ -138,17 +136,17 @@ def outbox_pair(*, most: int = 1 << 30, **bounds: Any) -> Iterator[Pair]:  # noq
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         tap = Tap(ours, most)
-        yield make_pair(SocketTransport(tap), tap, peer, **bounds)  # type: ignore[arg-type]
+        yield make_pair(SocketTransport(tap), tap, peer, **settings)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
-async def plain_outbox_pair(**bounds: Any) -> AsyncIterator[Pair]:  # noqa: ANN401 - see there
-    with outbox_pair(**bounds) as pair:
+async def plain_outbox_pair(**settings: Any) -> AsyncIterator[Pair]:  # noqa: ANN401 - see there
+    with outbox_pair(**settings) as pair:
         yield pair
 
 
 @asynccontextmanager
-async def tls_outbox_pair(**bounds: Any) -> AsyncIterator[Pair]:  # noqa: ANN401
+async def tls_outbox_pair(**settings: Any) -> AsyncIterator[Pair]:  # noqa: ANN401
     """Make an outbox over TLS, after the handshake."""
     with outbox_pair() as plain:
         assert isinstance(plain.peer, socket.socket)
@@ -159,7 +157,7 @@ async def tls_outbox_pair(**bounds: Any) -> AsyncIterator[Pair]:  # noqa: ANN401
             while not peer.shake_hands():
                 await trio.lowlevel.checkpoint()
         transport.sender._sock = tap = RecordTap(plain.tap.sock)  # type: ignore[assignment]
-        yield make_pair(transport, tap, peer, **bounds)
+        yield make_pair(transport, tap, peer, **settings)
 
 
 @asynccontextmanager

@@ -210,19 +210,10 @@ async def test_protocol_violation_closes_with_its_code(data: bytes, code: int) -
         assert scene.sample("drops_total", reason=CloseCode(code).name.lower()) == 1
 
 
-TOO_BIG = {
-    "a frame of 4 MB": frame(Opcode.TEXT, bytes(4_000_000)),
-    "a binary frame of 4 MB": frame(Opcode.BINARY, bytes(4_000_000)),
-    "the head of a frame of 4 EiB": b"\x82\xff" + (1 << 62).to_bytes(8) + b"abcd",
-    "fragments": fragments(Opcode.TEXT, *[bytes(1000)] * 100),
-}
-
-
-@pytest.mark.parametrize("data", TOO_BIG.values(), ids=TOO_BIG.keys())
-async def test_message_beyond_the_limit_closes_with_1009_early(data: bytes) -> None:
+async def test_message_beyond_the_limit_closes_with_1009_early() -> None:
     # On a busy machine TLS takes seconds for so much.
     async with connected(max_frame_bytes=65_536, close_timeout_seconds=60) as scene:
-        await scene.client.send(data)
+        await scene.client.send(frame(Opcode.TEXT, bytes(4_000_000)))
         closing = await scene.client.receive()
         assert Close.parse(closing.data) == Close(1009, MEANING[CloseCode.TOO_BIG])
         await scene.client.close()

@@ -1,11 +1,8 @@
 """Ends without a closing handshake: the socket closes, and the conversation has left."""
 
-import gc
-import os
 import socket
 import ssl
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 import trio
@@ -181,25 +178,3 @@ async def test_socket_failure_during_the_close_is_no_violation() -> None:
         rare_frames._websocket._close_reason = CloseReason(3000, "")
         assert await scene.wait_ended() == 3000
         assert scene.connection._ending is None
-
-
-async def test_every_end_closes_the_file_descriptor() -> None:
-    def descriptors() -> int:
-        return len(os.listdir(Path("/proc/self/fd")))  # noqa: PTH208 - no objects are made
-
-    gc.collect()  # what earlier tests have left behind
-    before = descriptors()
-    for _ in range(5):
-        async with connected() as scene:
-            await scene.client.send(close())
-        async with connected() as scene:
-            await scene.client.reset()
-        async with connected() as scene:
-            await scene.client.send(b"\xff\xff")
-        async with connected(notes=Notes(failure=BugError())) as scene:
-            await scene.client.send(text("x"))
-        async with connected() as scene:
-            scene.scope.cancel()
-        async with connected() as scene:
-            scene.connection.end(CloseCode.GOING_AWAY)
-    assert descriptors() == before

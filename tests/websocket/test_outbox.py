@@ -200,7 +200,7 @@ async def test_waiting_writer_notices_a_broken_offer(pair: Pair) -> None:
 async def test_dropped_client_has_the_whole_time_limit(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    with outbox_pair(max_frames=1, write_timeout_seconds=10) as pair:
+    with outbox_pair(send_queue=1, write_timeout_seconds=10) as pair:
         pair.offer(bytes(1 << 20))
 
         async def drop_late() -> None:
@@ -216,7 +216,7 @@ async def test_dropped_client_has_the_whole_time_limit(
 
 
 async def test_time_limit_applies_to_each_frame(autojump_clock: trio.testing.MockClock) -> None:
-    with outbox_pair(max_frames=100, write_timeout_seconds=10) as pair:
+    with outbox_pair(send_queue=100, write_timeout_seconds=10) as pair:
         while pair.outbox.waiting_frames < 50:
             pair.offer(bytes(1000))
 
@@ -237,7 +237,7 @@ async def test_time_limit_applies_to_each_frame(autojump_clock: trio.testing.Moc
 async def test_slow_reading_does_not_extend_the_time_limit(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    with outbox_pair(max_frames=100, write_timeout_seconds=10) as pair:
+    with outbox_pair(send_queue=100, write_timeout_seconds=10) as pair:
         while not pair.outbox.waiting_frames:
             pair.offer(bytes(1000))
         pair.tap.most = 1
@@ -292,7 +292,7 @@ async def test_peer_that_vanishes_breaks_the_writer_and_waiting_tasks(make_pair:
         with pytest.raises(trio.BrokenResourceError):
             await getattr(lost.outbox, name)(*arguments)
 
-    async with make_pair(max_frames=20) as lost:
+    async with make_pair(send_queue=20) as lost:
         while lost.outbox.waiting_frames < 20:
             lost.offer(bytes(10_000))
         with trio.fail_after(TIMEOUT_SECONDS):

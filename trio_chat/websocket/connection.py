@@ -68,13 +68,7 @@ class Connection:
         self.address = counted_address(upgrade.address)
         deflate = upgrade.deflate if settings.compression == "on" else None
         self.encoding = Encoding.PLAIN if deflate is None else Encoding.DEFLATED
-        self.outbox = Outbox(
-            transport,
-            max_frames=settings.send_queue,
-            max_bytes=settings.send_queue_bytes,
-            write_timeout_seconds=settings.write_timeout_seconds,
-            on_full=lambda: self.end(CloseCode.TOO_SLOW),
-        )
+        self.outbox = Outbox(transport, settings, lambda: self.end(CloseCode.TOO_SLOW))
         self._transport = transport
         self._receive = transport.receive
         self._fd = transport.fileno()

@@ -22,6 +22,7 @@ import trio
 from attrs import define
 
 from trio_chat.errors import Owed
+from trio_chat.settings import Settings
 from trio_chat.websocket.transport import Transport
 
 # The most frames in one call of the writer: as many as the hub sends in one turn, and far below the
@@ -43,9 +44,7 @@ class Outbox:
 
     Args:
         transport: Carries the frames. The outbox never closes it.
-        max_frames: The maximum number of waiting frames.
-        max_bytes: The maximum size of the waiting frames.
-        write_timeout_seconds: The time limit for sending one frame, once it is next.
+        settings: The bounds of the queue, and the time limit for one frame, once it is next.
         on_full: Called once, after the outbox has dropped the client.
 
     Attributes:
@@ -54,24 +53,18 @@ class Outbox:
     """
 
     def __init__(
-        self,
-        transport: Transport,
-        *,
-        max_frames: int,
-        max_bytes: int,
-        write_timeout_seconds: float,
-        on_full: Callable[[], None],
+        self, transport: Transport, settings: Settings, on_full: Callable[[], None]
     ) -> None:
         self.waiting_frames = 0
         self.is_broken = False
         self._transport = transport
         self._sender = transport.sender
-        self._max_frames = max_frames
-        self._max_bytes = max_bytes
-        self._write_timeout_seconds = write_timeout_seconds
+        self._max_frames = settings.send_queue
+        self._max_bytes = settings.send_queue_bytes
+        self._write_timeout_seconds = settings.write_timeout_seconds
         self._on_full = on_full
         self._waiting_bytes = 0
-        self._queue, self._backlog = trio.open_memory_channel[_Waiting](max_frames)
+        self._queue, self._backlog = trio.open_memory_channel[_Waiting](self._max_frames)
         self._hand: list[_Waiting] = []
         """The frames that the writer has, with all that have begun."""
         # The writer waits for this and not in ``receive()``: a drop must reach every frame, also
@@ -128,9 +121,7 @@ class Outbox:
         Raises:
             trio.BrokenResourceError: The socket has failed.
         """
-        await trio.lowlevel.checkpoint()
-        while self.waiting_frames >= self._max_frames and not self.is_broken:
-            await self._wait_for_progress()
+        await self.wait_to_fit(len(data))
         self.send_nowait(data)
 
     def send_nowait(self, data: bytes) -> None:
