@@ -51,12 +51,12 @@ ON_TWO = ("tests/contracts",)
 # share fixtures and stay together. The files keep their order: the folders with long tests are
 # first in the list above.
 FOUR = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
-# Unit tests seldom wait.
-TWO = ("--numprocesses=2", "--dist=loadfile")
+# Unit tests seldom wait, and run in one process: the sessions of several versions run beside each
+# other, and each further process would import everything and collect all tests again.
 
-# The niceness of sessions in the background: what takes only the time that the tests leave idle,
-# and what may slow the tests down a little, because it has time limits of its own.
-WAITS = 15
+# The niceness of sessions in the background: those that take only the time that the tests leave
+# idle, and those that have time limits of their own and may slow whole servers down a little.
+WAITS = 19
 YIELDS = 5
 
 LOCKED = {
@@ -135,15 +135,12 @@ def checks(session: nox.Session) -> None:
     (FIGURES.parent / "output").mkdir(parents=True)
     nox_session = (sys.executable, "-m", "nox", "--noxfile", str(Path(__file__)), "--session")
     sessions = Sessions(nox_session, FIGURES.parent / "output")
+    # `quiet` leaves most of the time to those beside it, which take only what it leaves idle.
+    background = ("lint", "imports", "types", "js", "docs", "build")
+    sessions.run({"quiet": 0, **dict.fromkeys(background, WAITS)}, lines=2)
     others = [f"tests-{python}" for python in reversed(PYTHONS) if python != MAIN]
-    sessions.beside(
-        ("integration", f"tests-{MAIN}"),
-        {
-            **dict.fromkeys(("lint", "types", "imports", "js", "docs", "build"), WAITS),
-            **dict.fromkeys(others, YIELDS),
-        },
-    )
-    sessions.alone(["quiet"])
+    units = (f"tests-{MAIN}", *others)
+    sessions.run({"integration": 0, **dict.fromkeys(units, YIELDS)}, lines=3)
     figures = sessions.report()
     FIGURES.write_text(f"{figures}\n", encoding="utf-8")
     print(figures)
@@ -184,7 +181,7 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
     elif is_main:
         session.run("coverage", "erase")
-        session.run("coverage", "run", "-m", "pytest", *TWO, *ignoring(WHOLE_SERVER))
+        session.run("coverage", "run", "-m", "pytest", *ignoring(WHOLE_SERVER))
         session.run("coverage", "combine", "--quiet")
         session.run("coverage", "report", "--fail-under=95")
         whole = (
@@ -195,7 +192,7 @@ def tests(session: nox.Session) -> None:
     else:
         left_out = (*WHOLE_SERVER, *ONCE, *(() if session.python == PYTHONS[-1] else ON_TWO))
         marked = ("-m", "not hypothesis and not load")
-        session.run("pytest", *TWO, *marked, *ignoring(left_out))
+        session.run("pytest", *marked, *ignoring(left_out))
 
 
 @nox.session
@@ -211,7 +208,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session
 def quiet(session: nox.Session) -> None:
-    """Run the tests that measure time, one after another. They want a quiet machine."""
+    """Run the tests that measure time, one after another. They want an idle core."""
     install(session, "test")
     session.run("pytest", *QUIET, *session.posargs)
 

@@ -67,33 +67,24 @@ class Sessions:
         """The names of the sessions that failed."""
         return [result.name for result in self._results if result.status]
 
-    def alone(self, names: Iterable[str]) -> None:
-        """Run sessions one after another while nothing else runs."""
-        for name in names:
-            self._run(name, niceness=0)
-
-    def beside(self, foreground: Iterable[str], background: Mapping[str, int]) -> None:
-        """Run two lines of sessions beside each other.
-
-        When the foreground has finished, its line takes sessions from the background, too.
+    def run(self, names: Mapping[str, int], lines: int) -> None:
+        """Run sessions in order, several beside each other.
 
         Args:
-            foreground: Sessions that run one after another with full priority.
-            background: Sessions that run one after another beside them, each with its niceness.
+            names: The niceness of each session, by its name.
+            lines: How many sessions run at a time.
         """
-        first = deque((name, 0) for name in foreground)
-        second = deque(background.items())
+        waiting = deque(names.items())
 
-        def run(*lines: deque[tuple[str, int]]) -> None:
-            for line in lines:
-                while True:
-                    try:
-                        name, niceness = line.popleft()
-                    except IndexError:
-                        break
-                    self._run(name, niceness)
+        def run_line() -> None:
+            while True:
+                try:
+                    name, niceness = waiting.popleft()
+                except IndexError:
+                    return
+                self._run(name, niceness)
 
-        threads = [Thread(target=run, args=(first, second)), Thread(target=run, args=(second,))]
+        threads = [Thread(target=run_line) for _ in range(lines)]
         for thread in threads:
             thread.start()
         for thread in threads:

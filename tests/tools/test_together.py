@@ -11,14 +11,14 @@ def sessions(tmp_path: Path, script: str) -> Sessions:
     return Sessions(("sh", "-c", script, "sh"), tmp_path)
 
 
-def test_two_lines_run_beside_each_other_and_the_free_one_helps(tmp_path: Path) -> None:
-    # Each session of a pair waits for the file of the other.
+def test_lines_run_beside_each_other_and_a_free_one_takes_the_next_session(tmp_path: Path) -> None:
+    # Each session waits for the file of the one after it, and the last for that of the one before.
     waiting = (
-        'cd "$0"; touch "$1"; case "$1" in a) w=b;; b) w=a;; c) w=d;; d) w=c;; esac; '
+        'cd "$0"; touch "$1"; case "$1" in a) w=b;; b) w=c;; c) w=b;; esac; '
         "until [ -e $w ]; do sleep 0.01; done"
     )
     running = Sessions(("sh", "-c", waiting, str(tmp_path)), tmp_path)
-    running.beside(["a"], {"b": 0, "c": 1, "d": 1})
+    running.run({"a": 0, "b": 0, "c": 1}, lines=2)
     assert running.failed == []
 
 
@@ -26,7 +26,7 @@ def test_the_output_of_a_failed_session_comes_last(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running = sessions(tmp_path, 'echo "output of $1"; [ "$1" != bad ]')
-    running.alone(["good", "bad", "better"])
+    running.run({"good": 0, "bad": 0, "better": 0}, lines=1)
     running.report()
     output = capsys.readouterr().out
     assert [line for line in output.splitlines() if line.startswith("output")] == [
@@ -46,7 +46,7 @@ def test_the_figures_count_the_tests_of_pytest_and_node(tmp_path: Path) -> None:
         bad) exit 3;;
     esac"""
     running = sessions(tmp_path, script)
-    running.alone(["pytest", "coverage", "node", "none", "bad"])
+    running.run(dict.fromkeys(("pytest", "coverage", "node", "none", "bad"), 0), lines=1)
     assert running.report() == (
         "327 tests passed in 0 s; seconds by session: "
         "pytest 0, coverage 0, node 0, none skipped, bad FAILED after 0"
