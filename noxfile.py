@@ -299,7 +299,7 @@ def changelog(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Build wheel, sdist and SBOM in ``dist/``; the wheel, installed alone, serves and stops."""
-    install(session, "build", project=False)
+    install(session, "build", "nox", project=False)  # uv installs the wheel
     shutil.rmtree("dist", ignore_errors=True)
     # No isolation: hatchling too comes in the version of constraints.txt. The wheel is made from
     # the sdist, so nothing can be missing there either.
@@ -308,17 +308,16 @@ def build(session: nox.Session) -> None:
     (sdist,) = Path("dist").glob("*.tar.gz")
     session.run("twine", "check", "--strict", str(wheel), str(sdist))
     with tempfile.TemporaryDirectory() as folder:
-        session.run("python", "-m", "venv", f"{folder}/venv")
-        python = f"{folder}/venv/bin/python"
-        pip = (python, "-m", "pip")
-        locked = (*pip, "install", "--quiet", "--require-hashes", "-r")
-        session.run(*locked, "requirements/base.txt", external=True)
-        session.run(*pip, "install", "--quiet", "--no-deps", str(wheel), external=True)
-        session.run(*pip, "check", external=True)
+        # Without pip, the environment has only what an operator installs.
+        session.run("python", "-m", "venv", "--without-pip", folder)
+        python = f"{folder}/bin/python"
+        uv = ("uv", "pip", "install", "--quiet", "--python", python)
+        session.run(*uv, "--require-hashes", "-r", "requirements/base.txt")
+        session.run(*uv, "--no-deps", str(wheel))
+        session.run("uv", "pip", "check", "--python", python)
         session.run("python", "-m", "tests.installed", python)
-        # The SBOM lists what operators install: the extras too, but not the installer.
-        session.run(*locked, "requirements/server.txt", external=True)
-        session.run(*pip, "uninstall", "--quiet", "--yes", "setuptools", "pip", external=True)
+        # The SBOM lists the extras, too.
+        session.run(*uv, "--require-hashes", "-r", "requirements/server.txt")
         write_sbom(session, python, version=wheel.name.split("-")[1])
 
 
