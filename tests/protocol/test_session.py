@@ -23,6 +23,9 @@ from trio_chat.protocol.commands import (
 )
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Enter, Session
+from trio_chat.settings import Settings
+
+SETTINGS = Settings(max_message_chars=12, max_rooms=3)
 
 FIRST = {
     "NAMELESS": None,
@@ -66,7 +69,7 @@ HERE = {"general": Since()}
 
 
 def begun(state: str, proven: Name | None = None) -> Session:
-    session = Session("general", 12, 3, proven)
+    session = Session(SETTINGS, proven)
     first = FIRST[state]
     if first is not None:
         session.receive(first)
@@ -158,7 +161,7 @@ def test_client_with_a_token_may_use_no_other_name(*, is_version_2: bool) -> Non
 
 
 def new() -> Session:
-    return Session("general", 12, 3)
+    return Session(SETTINGS)
 
 
 def hello(**fields: object) -> str:

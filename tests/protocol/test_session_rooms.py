@@ -9,6 +9,7 @@ from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import COMMANDS, Command, JoinRoom, ReadHistory
 from trio_chat.protocol.decode import LARGE_CHARS, MAX_WHOLE
 from trio_chat.protocol.session import Enter, Session
+from trio_chat.settings import Settings
 
 MAX_CHARS = 12
 REF = "r1"
@@ -34,7 +35,7 @@ WITH_REF: dict[str, dict[str, object]] = {
 
 
 def begun(*rooms: str) -> Session:
-    session = Session("general", MAX_CHARS, 3)
+    session = Session(Settings(max_message_chars=MAX_CHARS, max_rooms=3))
     hello = {"type": "hello", "v": 2, "username": "ann", "rooms": {room: {} for room in rooms}}
     session.receive(json.dumps(hello))
     return session

@@ -13,13 +13,13 @@ from attrs import define, field
 from tests.support.certificates import client_context
 from tests.tls.peer import server_context
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
+from trio_chat.access.tokens import Identity
 from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.presence import ShownNames
 from trio_chat.hub.requests import Publish, Request
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encodings import BINARY, server_frame
-from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings

@@ -13,7 +13,7 @@ from websockets.frames import Frame
 
 from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.access.names import prepare_name
-from trio_chat.access.tokens import Verifier
+from trio_chat.access.tokens import Identity, Verifier
 from trio_chat.context import Context
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.hub.inbox import Inbox
@@ -23,7 +23,6 @@ from trio_chat.hub.subscription import Gap
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.events import Author, Draft
-from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page

@@ -9,12 +9,12 @@ from websockets.frames import Frame
 
 from tests.websocket.talk import ADDRESS, WALL_MS, Stage, Talk, filled, hello, seqs
 from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
+from trio_chat.access.tokens import Identity
 from trio_chat.errors import Disconnect
 from trio_chat.hub.inbox import INBOX_REQUESTS
 from trio_chat.hub.requests import Join, Leave, Publish, Tick
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import SetTyping
-from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 from trio_chat.websocket.limits import UserAt

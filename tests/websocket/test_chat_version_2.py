@@ -17,7 +17,7 @@ from tests.websocket.talk import (
     seqs,
 )
 from tests.websocket.wire import DEFLATE, FrameReader, texts
-from trio_chat.access.tokens import BadToken, Fault, Verifier
+from trio_chat.access.tokens import BadToken, Fault, Identity, Verifier
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.hub.requests import Join, Leave, Publish
 from trio_chat.protocol import messages as wire
@@ -26,7 +26,6 @@ from trio_chat.protocol.commands import LeaveRoom, ReadMarker, Since
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import Encoding, text_frame
 from trio_chat.protocol.events import Kind
-from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 from trio_chat.websocket.joining import MAX_PENDING

@@ -8,10 +8,10 @@ from trio.testing import MockClock
 from tests.support.tokens import SECRET, for_user
 from tests.websocket.test_endpoint import ECHO, Gate, gate, refusal_of
 from tests.websocket.wire import code_of, text, upgrade
-from trio_chat.access.tokens import Key, Verifier
+from trio_chat.access.tokens import Identity, Key, Verifier
 from trio_chat.hub.requests import Join
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.handshake import Identity, Upgrade
+from trio_chat.protocol.handshake import Upgrade
 from trio_chat.protocol.names import Name
 
 NOW = 1_800_000_000

@@ -12,7 +12,8 @@ from websockets.streams import StreamReader
 from websockets.typing import ExtensionName
 
 from tests.support.frames import close, frame, text
-from trio_chat.protocol.handshake import Identity, Upgrade
+from trio_chat.access.tokens import Identity
+from trio_chat.protocol.handshake import Upgrade
 
 __all__ = ["close", "frame", "text"]
 

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 
 from trio_chat.access.names import prepare_name
 from trio_chat.errors import CommandError
-from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name
 
 if TYPE_CHECKING:
@@ -43,6 +42,14 @@ _SIGNATURE_ONLY: Final["Options"] = {
     "verify_jti": False,
 }
 """This module checks claims: PyJWT reads its own clock, and accepts "5" and True as numbers."""
+
+
+@frozen
+class Identity:
+    """The identity that a client's token proves, until ``ends_at`` in seconds since 1970 UTC."""
+
+    name: Name
+    ends_at: float
 
 
 class Fault(StrEnum):

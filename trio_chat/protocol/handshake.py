@@ -2,15 +2,7 @@
 
 from attrs import field, frozen
 
-from trio_chat.protocol.names import Name
-
-
-@frozen
-class Identity:
-    """The identity that a client's token proves, until ``ends_at`` in seconds since 1970 UTC."""
-
-    name: Name
-    ends_at: float
+from trio_chat.access.tokens import Identity
 
 
 @frozen

@@ -23,6 +23,7 @@ from trio_chat.protocol.names import (
     name_subject,
     prepare_text,
 )
+from trio_chat.settings import Settings
 
 MAX_HISTORY_EVENTS: Final = 100
 """The most events in one answer to ``history`` (docs/reference/wire.md)."""
@@ -50,9 +51,7 @@ class Session:
     """The session of one client.
 
     Args:
-        default_room: The room of plain connections, and of commands that name none.
-        max_message_chars: The maximum length of a text, in code points.
-        max_rooms: The maximum number of rooms at the same time.
+        settings: The default room, and the limits of texts and rooms.
         proven: The name that the client's token proves; None without a token.
 
     Attributes:
@@ -64,9 +63,7 @@ class Session:
     NAMELESS: ClassVar[State] = {}
     """The first message has not arrived."""
 
-    _default_room: str
-    _max_message_chars: int
-    _max_rooms: int
+    _settings: Settings
     _proven: Name | None = None
     state: State = field(default=NAMELESS, init=False)
     rooms: set[str] = field(factory=set, init=False)
@@ -82,11 +79,11 @@ class Session:
         if not state:
             return self._enter(text)
         if state is self.PLAIN and not text.startswith("{"):
-            command: Command = SendMessage(text, self._default_room)
+            command: Command = SendMessage(text, self._settings.default_room)
         else:
             if len(text) > LARGE_CHARS:
-                check_shape(text, self._max_message_chars)
-            command = decode(text, self._default_room)
+                check_shape(text, self._settings.max_message_chars)
+            command = decode(text, self._settings.default_room)
         check = state.get(type(command))
         try:
             if check is None:
@@ -106,14 +103,14 @@ class Session:
         if text.startswith("{"):
             enter = self._hello(text)
         else:
-            enter = Enter(self._name(text), {self._default_room: Since()})
+            enter = Enter(self._name(text), {self._settings.default_room: Since()})
         self.state = self.VERSION_2 if enter.is_version_2 else self.PLAIN
         self.rooms.update(enter.rooms)
         return enter
 
     def _hello(self, text: str) -> Enter:
-        hello = decode_hello(text, self._max_rooms)
-        rooms = hello.rooms or {self._default_room: Since()}
+        hello = decode_hello(text, self._settings.max_rooms)
+        rooms = hello.rooms or {self._settings.default_room: Since()}
         for room in rooms:
             _check_room(room)
         if hello.device is not None and not is_label(hello.device):
@@ -131,7 +128,7 @@ class Session:
     # --- one check for each command ---------------------------------------------------------------
 
     def _message(self, command: SendMessage) -> None:
-        command.message = prepare_text(command.message, self._max_message_chars)
+        command.message = prepare_text(command.message, self._settings.max_message_chars)
         if command.room not in self.rooms:  # without another call: each message comes here
             raise _not_joined()
 
@@ -145,8 +142,8 @@ class Session:
 
     def _join(self, command: commands.JoinRoom) -> None:
         _check_room(command.room)
-        if command.room not in self.rooms and len(self.rooms) >= self._max_rooms:
-            limit = f"A connection may be in at most {self._max_rooms} rooms"
+        if command.room not in self.rooms and len(self.rooms) >= self._settings.max_rooms:
+            limit = f"A connection may be in at most {self._settings.max_rooms} rooms"
             raise CommandError(ErrorCode.LIMIT_EXCEEDED, limit)
 
     def _history(self, command: commands.ReadHistory) -> None:
@@ -157,7 +154,7 @@ class Session:
         self._in_room(command)
 
     def _edit(self, command: commands.EditMessage) -> None:
-        command.message = prepare_text(command.message, self._max_message_chars)
+        command.message = prepare_text(command.message, self._settings.max_message_chars)
         self._change(command)
 
     def _change(self, command: commands.EditMessage | commands.DeleteMessage) -> None:

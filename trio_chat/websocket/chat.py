@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 import trio
 from attrs import frozen
 
-from trio_chat.access.tokens import BadToken, Verifier
+from trio_chat.access.tokens import BadToken, Identity, Verifier
 from trio_chat.context import Context
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
 from trio_chat.hub.inbox import Inbox
@@ -28,7 +28,6 @@ from trio_chat.protocol.decode import LARGE_CHARS
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import text_frame
 from trio_chat.protocol.events import Author, Kind
-from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.messages import ServerMessage
 from trio_chat.protocol.session import Enter, Session
 from trio_chat.websocket.connection import Connection
@@ -107,9 +106,7 @@ class Chat:
         self._on_entered = on_entered
         self._is_proven = identity is not None
         proven = identity.name if identity is not None else None
-        self._session = Session(
-            settings.default_room, settings.max_message_chars, settings.max_rooms, proven
-        )
+        self._session = Session(settings, proven)
         self._user = _NO_USER
         self._refused_at: list[float] = []  # the newest refusals that count, on Trio's clock
         self._joining = Joining(connection, shared.history_reader, self._session)

@@ -21,6 +21,7 @@ from trio_chat.protocol.commands import Command
 from trio_chat.protocol.decode import decode
 from trio_chat.protocol.handshake import Refusal
 from trio_chat.protocol.session import Session
+from trio_chat.settings import Settings
 from trio_chat.websocket.frames import FrameScanner, Item
 
 NO_LIMIT = 1 << 64
@@ -103,7 +104,7 @@ def commands(data: bytes) -> None:
     """Check that any bytes and any text are a command or a `CommandError`."""
     for text in (data, data.decode(errors="surrogatepass" if _has_surrogates(data) else "replace")):
         _decode(text)
-    session = Session("general", 4096, 3)
+    session = Session(Settings(max_rooms=3))
     for line in data.decode(errors="replace").split("\n"):
         with suppress(CommandError):
             session.receive(line)
