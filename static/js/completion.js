@@ -119,15 +119,16 @@ export class Completion {
    * @param {HTMLElement} list An empty list box.
    * @param {HTMLElement} status Announces the number of offers.
    * @param {() => Iterable<string>} names Of people, the likeliest first.
+   * @param {AbortSignal} [signal] The field has left the page.
    */
-  constructor(field, list, status, names) {
+  constructor(field, list, status, names, signal) {
     this.#field = field;
     this.#list = list;
     this.#status = status;
     this.#names = names;
     field.addEventListener("input", (event) => this.#typed(event));
     field.addEventListener("blur", () => this.close());
-    document.addEventListener("selectionchange", () => this.#moved());
+    document.addEventListener("selectionchange", () => this.#moved(), { signal });
     // A press must not take the focus from the field.
     list.addEventListener("pointerdown", (event) => event.preventDefault());
     list.addEventListener("mousedown", (event) => event.preventDefault());
@@ -207,8 +208,12 @@ export class Completion {
     const count = open.offers.length;
     if (this.#open?.offers.length !== count) this.#status.textContent = t("completion.count", { count });
     this.#open = open;
-    this.#list.replaceChildren(...open.offers.map(optionOf));
+    this.#list.replaceChildren(...open.offers.map((offer, at) => optionOf(offer, `${this.#list.id}-${at}`)));
     this.#list.hidden = false;
+    // A field at the top of the log has no room for the list above it.
+    this.#list.classList.remove("below");
+    const top = this.#list.offsetParent?.closest(".scroller")?.getBoundingClientRect().top ?? 0;
+    this.#list.classList.toggle("below", this.#list.getBoundingClientRect().top < top);
     this.#field.setAttribute("aria-controls", this.#list.id);
     this.#choose(0);
   }
@@ -240,11 +245,11 @@ export class Completion {
 
 /**
  * @param {Offer} offer
- * @param {number} at
+ * @param {string} id
  */
-function optionOf({ label, sign }, at) {
+function optionOf({ label, sign }, id) {
   const option = make("li", "offer");
-  option.id = `offer-${at}`;
+  option.id = id;
   option.role = "option";
   if (sign !== "") {
     const picture = make("span", "offer-sign", sign);

@@ -10,7 +10,8 @@ import { t } from "./messages.js";
 
 /** @typedef {import("./markup.js").Block} Block */
 /** @typedef {import("./markup.js").Inline} Inline */
-/** @typedef {{findMention?: import("./markup.js").FindMention, isSelf?: (name: string) => boolean}} People */
+/** @typedef {{findMention?: import("./markup.js").FindMention, isSelf?: (name: string) => boolean,
+ *   names?: () => Iterable<string>}} People `names` are those to mention, the likeliest first. */
 
 /** Embeddings and overrides of the direction, which can make a text look like another one. */
 const OVERRIDES = /[\u202a-\u202e]/g;

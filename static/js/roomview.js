@@ -62,7 +62,7 @@ export class RoomView {
   #people;
   #ownTyping = new OwnTyping((isTyping) => this.#open?.session.sendTyping(this.#open.room, isTyping));
   #composer = new Composer(find("#composer", HTMLFormElement), {
-    names: () => this.#names().filter((name) => !this.#isSelf(name)),
+    names: () => this.#others(),
     onSend: (text) => this.#sendMessage(text),
     onChanged: (text) => this.#open?.drafts.setText(this.#open.room.name, text),
     onTyped: () => this.#open?.room.isJoined && this.#ownTyping.pressed(),
@@ -165,7 +165,8 @@ export class RoomView {
     const reader = { name: session.name, isSelf: this.#isSelf, mayEdit, newFrom: this.#newFrom ?? 0, now };
     this.#lines = linesOf(room, session.requests, reader);
     const findMention = mentionFinder(() => this.#names());
-    if (isFirst) this.#conversation.replace(this.#lines, { isSelf: this.#isSelf, findMention });
+    const people = { isSelf: this.#isSelf, findMention, names: () => this.#others() };
+    if (isFirst) this.#conversation.replace(this.#lines, people);
     else this.#conversation.update(this.#lines);
     this.#conversation.showReaders(readersOf(room, this.#lines));
     if (room.isKnown) this.#resumeEdits(room, drafts);
@@ -299,6 +300,11 @@ export class RoomView {
   /** The people that a message may mention. */
   #names() {
     return this.#open === null ? [] : peopleIn(this.#open.room);
+  }
+
+  /** Those of them that a field offers. */
+  #others() {
+    return this.#names().filter((name) => !this.#isSelf(name));
   }
 
   /**

@@ -78,7 +78,7 @@ export class MessageRow {
   #actions = make("div", "actions");
   /** @type {HTMLElement | null} */
   #error = null;
-  /** @type {HTMLFormElement | null} */
+  /** Removes the editor. @type {(() => void) | null} */
   #editor = null;
 
   /**
@@ -144,15 +144,16 @@ export class MessageRow {
    */
   edit(onDone, onChanged, half) {
     if (this.#editor !== null) return;
-    const { form, field, resume } = makeEditor(
+    const { form, field, resume, end } = makeEditor(
       this.#line.text,
       (text) => {
         this.#endEditing();
         onDone(text);
       },
       onChanged,
+      this.#people.names ?? (() => []),
     );
-    this.#editor = form;
+    this.#editor = end;
     this.element.classList.add("editing");
     this.#bubble.append(form);
     if (half === undefined) field.focus();
@@ -263,7 +264,7 @@ export class MessageRow {
   }
 
   #endEditing() {
-    this.#editor?.remove();
+    this.#editor?.();
     this.#editor = null;
     this.element.classList.remove("editing");
   }

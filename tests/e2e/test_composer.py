@@ -13,7 +13,7 @@ def test_names_and_emoji_are_completed_by_the_keyboard(open_chat: OpenChat) -> N
     offers = bob.page.get_by_role("option")
     bob.field.press_sequentially("hi @LE")
     expect(offers).to_have_text(["Ann Lee"])
-    expect(bob.field).to_have_attribute("aria-activedescendant", "offer-0")
+    expect(bob.field).to_have_attribute("aria-activedescendant", "offers-0")
     bob.field.press("Tab")
     expect(bob.field).to_have_value("hi @Ann Lee ")
     expect(offers).to_have_count(0)
