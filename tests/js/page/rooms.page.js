@@ -2,7 +2,7 @@
 
 import { all, drawn, equal, join, ok, one, server, until, write } from "./support.js";
 
-const shownRooms = () => all("#rooms-list .room:not([hidden]) .room-label").map((label) => label.textContent);
+const shownRooms = () => all("#rooms-list .room:not([hidden]) .room-label").map((label) => label.textContent.trim());
 const button = (name) => one(`[data-room="${name}"] .room-open`);
 
 async function joinRooms(...names) {
@@ -22,7 +22,7 @@ export const tests = {
     write(filter, "B");
     equal(shownRooms(), ["b1", "b2", "b3", "dev-b"]);
     write(filter, " b1");
-    equal(all("#rooms-list .room-open[tabindex='0']").map((open) => open.textContent), ["b1"]);
+    equal(all("#rooms-list .room-open[tabindex='0']").map((open) => open.textContent.trim()), ["b1"]);
     write(filter, "nothing");
     equal([shownRooms().length, one("#rooms-empty").textContent], [0, "No room matches."]);
     filter.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
