@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import Scene, WatchedStore
+from tests.hub.scene import Scene, Watched, WatchedStore
 from tests.support.clocks import pytest_itemcollected  # noqa: F401
 
 
@@ -31,8 +31,8 @@ def store() -> WatchedStore:
 
 
 @pytest.fixture
-async def watched(store: WatchedStore, nursery: trio.Nursery) -> Scene:
+async def watched(store: WatchedStore, nursery: trio.Nursery) -> Watched:
     """A hub on the store of the module, which nothing ticks."""
-    scene = Scene(store)
+    scene = Watched(store)
     nursery.start_soon(scene.hub.run)
     return scene

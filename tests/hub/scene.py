@@ -248,6 +248,12 @@ class Scene:
         ]
 
 
+class Watched(Scene):
+    """A hub on a watched store."""
+
+    store: WatchedStore
+
+
 def forget(*members: Recorder) -> None:
     for member in members:
         member.forget()

@@ -129,20 +129,16 @@ async def taken_after(inbox: Inbox, wake: Callable[[], Awaitable[None] | None]) 
     return batch
 
 
-async def test_a_readable_source_wakes_the_hub(inbox: Inbox, lines: Lines) -> None:
-    assert texts(await taken_after(inbox, partial(lines().send, "hi"))) == ["hi"]
-
-
-async def test_each_request_put_in_wakes_the_hub(inbox: Inbox) -> None:
+async def test_input_messages_left_and_requests_put_in_wake_the_hub(
+    inbox: Inbox, lines: Lines
+) -> None:
+    line = lines()
+    assert texts(await taken_after(inbox, partial(line.send, "hi"))) == ["hi"]
+    line.left = ["own"]
+    assert texts(await taken_after(inbox, partial(inbox.serve, line.fd))) == ["own"]
     for _ in range(2):
         assert await taken_after(inbox, partial(inbox.send_nowait, Tick())) == [Tick()]
         assert await taken_after(inbox, partial(inbox.send, Tick())) == [Tick()]
-
-
-async def test_a_source_with_messages_left_wakes_the_hub(inbox: Inbox, lines: Lines) -> None:
-    line = lines()
-    line.left = ["own"]
-    assert texts(await taken_after(inbox, partial(inbox.serve, line.fd))) == ["own"]
 
 
 async def test_input_without_a_request_starts_no_turn(inbox: Inbox, lines: Lines) -> None:
@@ -158,12 +154,10 @@ async def test_input_without_a_request_starts_no_turn(inbox: Inbox, lines: Lines
 
 
 async def test_taking_requests_is_a_checkpoint(inbox: Inbox, lines: Lines) -> None:
-    inbox.send_nowait(Tick())
-    with trio.testing.assert_checkpoints():
-        assert await inbox.take() == [Tick()]
-    lines().send("hi")
-    with trio.testing.assert_checkpoints():
-        assert texts(await inbox.take()) == ["hi"]
+    for wake in (partial(inbox.send_nowait, Tick()), partial(lines().send, "hi")):
+        wake()
+        with trio.testing.assert_checkpoints():
+            assert len(await inbox.take()) == 1
 
 
 async def test_a_cancelled_take_loses_no_request(inbox: Inbox, lines: Lines) -> None:
@@ -367,26 +361,21 @@ async def test_large_texts_leave_room_for_requests_put_in(inbox: Inbox, lines: L
     assert Tick() in await inbox.take()
 
 
-async def test_sources_are_read_during_a_second_waiting_turn(inbox: Inbox, lines: Lines) -> None:
+@pytest.mark.parametrize("waits", [True, False])
+async def test_sources_are_read_during_a_turn_only_while_it_waits(
+    inbox: Inbox, lines: Lines, *, waits: bool
+) -> None:
     line = lines()
     async with long_turn(inbox):
         await trio.testing.wait_all_tasks_blocked()
         inbox.send_nowait(Tick())
         await inbox.take()
-        inbox.turn_waits()
+        if waits:
+            inbox.turn_waits()
         line.send("hi")
         await trio.sleep(0.1)
-        assert texts(await inbox.take()) == ["hi"]
-        assert inbox.is_paused(line.fd) is False
-
-
-async def test_sources_are_not_read_during_a_short_turn(inbox: Inbox, lines: Lines) -> None:
-    line = lines()
-    async with long_turn(inbox):
-        inbox.turn_waits()
-        await trio.testing.wait_all_tasks_blocked()
-        inbox.send_nowait(Tick())
-        await inbox.take()
-        line.send("hi")
-        await trio.sleep(0.1)
-        assert line.sock.recv(9) == b"hi"
+        if waits:
+            assert texts(await inbox.take()) == ["hi"]
+            assert not inbox.is_paused(line.fd)
+        else:
+            assert line.sock.recv(9) == b"hi"

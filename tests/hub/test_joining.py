@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.hub.scene import ROOM, Recorder, Scene, WatchedStore, forget, join, leave, say
+from tests.hub.scene import ROOM, Recorder, Scene, Watched, forget, join, leave, say
 from trio_chat.access.names import prepare_name
 from trio_chat.protocol.events import Draft, Kind
 
@@ -112,9 +112,9 @@ async def test_a_member_that_joins_and_leaves_in_a_turn_receives_events_between(
     assert other.got == []
 
 
-async def test_new_rooms_of_a_turn_are_one_query(watched: Scene, store: WatchedStore) -> None:
+async def test_new_rooms_of_a_turn_are_one_query(watched: Watched) -> None:
     ann = Recorder()
     await watched.ask(*(join(ann, "ann", room) for room in ("general", "dev", "dev", "ops")))
-    assert [sorted(rooms) for rooms in store.looked_up] == [["dev", "general", "ops"]]
+    assert [sorted(rooms) for rooms in watched.store.looked_up] == [["dev", "general", "ops"]]
     await watched.ask(join(ann, "ann", "dev"))
-    assert len(store.looked_up) == 1
+    assert len(watched.store.looked_up) == 1

@@ -9,6 +9,7 @@ from tests.hub.scene import (
     LivingStore,
     Recorder,
     Scene,
+    Watched,
     WatchedStore,
     join,
     leave,
@@ -54,54 +55,50 @@ async def test_a_tick_looks_only_at_rooms_in_which_something_may_expire(scene: S
     assert not restless
 
 
-async def test_an_empty_room_of_notices_closes_after_a_minute(
-    watched: Scene, store: WatchedStore
-) -> None:
+async def test_an_empty_room_of_notices_closes_after_a_minute(watched: Watched) -> None:
     ann = await watched.join("ann")
     await watched.tick_after(100)
     epoch = ann.admission.epoch
     await watched.ask(leave(ann))
     await watched.tick_after(59.9)
-    assert store.forgotten == []
+    assert watched.store.forgotten == []
     await watched.tick_after(0.1)
     await watched.tick_after(60)
-    assert store.forgotten == ["general"]
+    assert watched.store.forgotten == ["general"]
     again = await watched.join("ann")
     assert again.got == ["1 * ann has joined the chat", "[ann] 1"]
     assert again.admission.epoch != epoch
 
 
-async def test_an_empty_room_with_messages_closes_after_an_hour(
-    watched: Scene, store: WatchedStore
-) -> None:
+async def test_an_empty_room_with_messages_closes_after_an_hour(watched: Watched) -> None:
     for room in ("spoken", "quiet", "spoken-too"):
         member = await watched.join("ann", room=room)
         if room.startswith("spoken"):
             await watched.ask(say(member, "hi", room))
         await watched.ask(leave(member))
     await watched.tick_after(60)
-    assert store.forgotten == ["quiet"]
+    assert watched.store.forgotten == ["quiet"]
     await watched.tick_after(3539.9)
-    assert store.forgotten == ["quiet"]
+    assert watched.store.forgotten == ["quiet"]
     await watched.tick_after(0.1)
-    assert store.forgotten == ["quiet", "spoken", "spoken-too"]
+    assert watched.store.forgotten == ["quiet", "spoken", "spoken-too"]
     again = await watched.join("ann", room="spoken")
     assert again.got == ["1 * ann has joined the chat", "[ann] 1"]
 
 
-async def test_a_room_with_a_member_does_not_close(watched: Scene, store: WatchedStore) -> None:
+async def test_a_room_with_a_member_does_not_close(watched: Watched) -> None:
     await watched.ask(leave(await watched.join("ann")))
     await watched.join("bob")
     never_empty = await watched.join("ann", room="dev")
     await watched.join("bob", room="dev")
     await watched.ask(leave(never_empty))
     await watched.tick_after(10_000)
-    assert store.forgotten == []
+    assert watched.store.forgotten == []
 
 
 @pytest.mark.parametrize("strikes_first", [False, True])
 async def test_a_room_joined_as_its_time_ends_does_not_close(
-    watched: Scene, store: WatchedStore, *, strikes_first: bool
+    watched: Watched, *, strikes_first: bool
 ) -> None:
     await watched.ask(leave(await watched.join("ann")))
     jump(3600)
@@ -109,7 +106,7 @@ async def test_a_room_joined_as_its_time_ends_does_not_close(
     both: list[Request] = [join(bob, "bob"), Tick()]
     await watched.ask(*(reversed(both) if strikes_first else both))
     assert bob.errors == []
-    assert store.forgotten == []
+    assert watched.store.forgotten == []
     assert bob.got[0] == "3 * bob has joined the chat"
 
 

@@ -6,7 +6,17 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import ROOM, LivingStore, Recorder, Scene, WatchedStore, join, leave, say
+from tests.hub.scene import (
+    ROOM,
+    LivingStore,
+    Recorder,
+    Scene,
+    Watched,
+    WatchedStore,
+    join,
+    leave,
+    say,
+)
 from tests.support.clocks import jump
 from trio_chat.access.names import prepare_name
 from trio_chat.hub.requests import Join
@@ -22,9 +32,9 @@ def store() -> WatchedStore:
 
 
 @pytest.fixture
-async def bounded(nursery: trio.Nursery, store: WatchedStore) -> Scene:
+async def bounded(nursery: trio.Nursery, store: WatchedStore) -> Watched:
     """A hub on which an address may open three new rooms in an hour."""
-    scene = Scene(store, rates=(0, LIMIT))
+    scene = Watched(store, rates=(0, LIMIT))
     nursery.start_soon(scene.hub.run)
     return scene
 
@@ -72,19 +82,19 @@ async def test_one_join_pays_for_a_new_room_of_several(bounded: Scene) -> None:
     assert one.errors == two.errors == []
 
 
-async def test_a_room_with_an_event_costs_nothing(bounded: Scene, store: WatchedStore) -> None:
+async def test_a_room_with_an_event_costs_nothing(bounded: Watched) -> None:
     member = await join_all(bounded, "a", "b", "c")
     await bounded.ask(say(member, "hi", "a"), leave(member))
     await bounded.tick_after(60)
-    assert store.forgotten == ["b", "c"]
+    assert bounded.store.forgotten == ["b", "c"]
     assert refused(await join_all(bounded, "a", "b")) == ["b"]
 
 
-async def test_hub_keeps_nothing_of_refused_rooms(bounded: Scene, store: WatchedStore) -> None:
+async def test_hub_keeps_nothing_of_refused_rooms(bounded: Watched) -> None:
     await join_all(bounded, "a", "b", "c")
     for number in range(100):
         await join_all(bounded, f"more{number}")
-    assert len(store._rooms) == LIMIT
+    assert len(bounded.store._rooms) == LIMIT
     assert len(bounded.hub._rooms.by_name) == LIMIT
 
 

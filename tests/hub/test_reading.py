@@ -1,6 +1,6 @@
 """Read markers, and the presence that version 2 members of a large room receive."""
 
-from tests.hub.scene import ROOM, Scene, WatchedStore, leave, read, say
+from tests.hub.scene import ROOM, Scene, Watched, leave, read, say
 from trio_chat.protocol.encodings import Encoding
 
 V2 = Encoding.VERSION_2
@@ -30,18 +30,16 @@ async def test_a_room_receives_the_highest_marker_of_a_user_once_a_second(scene:
     assert ann.got[2:] == ["bob read 4"]
 
 
-async def test_a_lower_read_marker_is_neither_sent_nor_stored(
-    watched: Scene, store: WatchedStore
-) -> None:
+async def test_a_lower_read_marker_is_neither_sent_nor_stored(watched: Watched) -> None:
     (ann,) = await watched.members("ann", encoding=V2)
     await watched.ask(say(ann, "hi"), read(ann, 1))
-    batches = len(store.batches)
+    batches = len(watched.store.batches)
     await watched.ask(read(ann, 2))
-    assert len(store.batches) == batches + 1
+    assert len(watched.store.batches) == batches + 1
     ann.forget()
     await watched.ask(read(ann, 1))
     await watched.tick_after(2)
-    assert (ann.got, len(store.batches)) == (["ann read 2"], batches + 1)
+    assert (ann.got, len(watched.store.batches)) == (["ann read 2"], batches + 1)
     await watched.ask(leave(ann))
     assert await watched.store.marks(ROOM, ["ann"]) == {"ann": 2}
 

@@ -4,17 +4,15 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import Recorder, Scene, WatchedStore, join, say, types
+from tests.hub.scene import Recorder, Scene, Watched, WatchedStore, join, say, types
 from trio_chat.hub.requests import Flush, Tick
 
 
-async def test_the_messages_of_a_turn_are_one_commit_and_one_write(
-    watched: Scene, store: WatchedStore
-) -> None:
+async def test_the_messages_of_a_turn_are_one_commit_and_one_write(watched: Watched) -> None:
     ann, bob = await watched.join("ann"), await watched.join("bob")
     bob.forget()
     await watched.ask(say(ann, "one"), say(bob, "two"), types(ann), say(bob, "three"))
-    assert store.batches[2:] == [3]
+    assert watched.store.batches[2:] == [3]
     assert bob.writes == [["3 ann: one", "4 bob: two", "ann types", "5 bob: three"]]
 
 
@@ -34,28 +32,24 @@ async def test_flush_waits_until_members_have_received_everything_before(watched
     assert seen == [["2 ann: one", "3 * bob has joined the chat", "[ann bob] 2"]]
 
 
-async def test_members_receive_nothing_before_the_commit_ends(
-    watched: Scene, store: WatchedStore
-) -> None:
+async def test_members_receive_nothing_before_the_commit_ends(watched: Watched) -> None:
     (ann,) = await watched.members("ann")
-    store.may_go_on = trio.Event()
-    store.appending = trio.Event()
+    watched.store.may_go_on = trio.Event()
+    watched.store.appending = trio.Event()
     watched.put(types(ann), say(ann, "hi"))
-    await store.appending.wait()
+    await watched.store.appending.wait()
     await trio.testing.wait_all_tasks_blocked()
     assert ann.got == []
-    store.may_go_on.set()
+    watched.store.may_go_on.set()
     await watched.hub.flush()
     assert ann.got == ["ann types", "2 ann: hi", "ann stops"]
 
 
-async def test_a_turn_without_events_does_not_call_the_store(
-    watched: Scene, store: WatchedStore
-) -> None:
+async def test_a_turn_without_events_does_not_call_the_store(watched: Watched) -> None:
     ann = await watched.join("ann")
-    batches = list(store.batches)
+    batches = list(watched.store.batches)
     await watched.ask(types(ann), Tick())
-    assert store.batches == batches
+    assert watched.store.batches == batches
 
 
 async def test_a_bug_in_the_store_ends_the_hub_which_then_refuses_requests() -> None:
