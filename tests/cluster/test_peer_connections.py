@@ -3,6 +3,8 @@
 import weakref
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from tests.cluster.observer import ANN, BOB, Observer, snapshot
 from trio_chat.cluster import node as node_module
@@ -15,6 +17,7 @@ from trio_chat.cluster.envelope import (
     UserJoined,
 )
 from trio_chat.cluster.peers import (
+    ANSWER_SECONDS,
     LEASE_SECONDS,
     MOST_NODES,
     PING_SECONDS,
@@ -45,23 +48,37 @@ def test_connections_to_all_other_nodes_are_added_up(one: Observer) -> None:
     assert one.peers.connections("bob", "") == 0
 
 
-def test_a_node_without_an_answer_does_not_count_until_it_publishes(one: Observer) -> None:
+async def test_a_node_without_an_answer_does_not_count_until_it_publishes(
+    one: Observer, autojump_clock: MockClock
+) -> None:
     one.receive(2, Counted("ann", "", 4))
     one.receive(5, Counted("bob", "", 1), node="o")
     one.messages()
-    one.now += 0.1
-    assert one.peers.ask_after("ann", "", one.now) == ["n"]
-    assert one.messages() == [Ping("n")]
-    one.now += PING_SECONDS / 2
-    assert one.peers.ask_after("ann", "", one.now) == ["n"]
-    assert one.messages() == []  # it has been asked just now
-    assert one.peers.silent(["n", "unknown"]) == ["n"]
-    one.peers.leave_out(["n", "unknown"])
+    await trio.sleep(10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.peers.recount, "ann", "")
+        await trio.sleep(PING_SECONDS / 2)
+        assert one.messages() == [Ping("n")]
+        nursery.start_soon(one.peers.recount, "ann", "")
+    assert autojump_clock.current_time() == pytest.approx(11 + PING_SECONDS / 2, abs=0.1)
+    assert one.messages() == []  # the second time, it had been asked just now
     assert one.peers.connections("ann", "") == 0
-    assert one.peers.ask_after("ann", "", one.now) == []
+    await one.peers.recount("ann", "")
+    assert one.messages() == []
     one.receive(3)
-    assert one.peers.silent(["n"]) == []
     assert one.peers.connections("ann", "") == 4
+
+
+async def test_a_node_that_answers_counts_at_once(one: Observer, autojump_clock: MockClock) -> None:
+    one.receive(2, Counted("ann", "", 4))
+    await trio.sleep(10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.peers.recount, "ann", "")
+        await trio.sleep(ANSWER_SECONDS / 2)
+        one.now = trio.current_time()
+        one.receive(3, Counted("ann", "", 1))
+    assert autojump_clock.current_time() < 10 + ANSWER_SECONDS
+    assert one.peers.connections("ann", "") == 1
 
 
 def test_a_node_answers_pings_at_a_bounded_rate(one: Observer) -> None:

@@ -1,16 +1,15 @@
 """The limits that connections share."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 import trio
-import trio.testing
 
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.settings import Settings
-from trio_chat.websocket.limits import ANSWER_SECONDS, Limits, UserAt
+from trio_chat.websocket.limits import Limits, UserAt
 
 ANN = UserAt("ann", "192.0.2.7")
 
@@ -47,8 +46,7 @@ class Elsewhere:
     def __init__(self) -> None:
         self.has = {("ann", "192.0.2.7"): 1}
         self.reported: list[tuple[str, str, int]] = []
-        self.answers_at: dict[str, float] = {}
-        self.left_out: list[str] = []
+        self.asked: list[tuple[str, str]] = []
         self.too_many: dict[tuple[str, str], int] = {}
         self.grown: Callable[[str, str], None]
 
@@ -62,15 +60,9 @@ class Elsewhere:
         assert most == 3
         return self.too_many.get((user, address), 0)
 
-    def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
-        assert now == trio.current_time()
-        return tuple(self.answers_at) if (user, address) in self.has else ()
-
-    def silent(self, nodes: Collection[str]) -> Collection[str]:
-        return [node for node in nodes if trio.current_time() < self.answers_at[node]]
-
-    def leave_out(self, nodes: Collection[str]) -> None:
-        self.left_out.extend(nodes)
+    async def recount(self, user: str, address: str) -> None:
+        await trio.lowlevel.checkpoint()
+        self.asked.append((user, address))
 
     def watch_growth(self, grown: Callable[[str, str], None]) -> None:
         self.grown = grown
@@ -94,25 +86,11 @@ def test_connections_on_other_nodes_count_and_receive_ours() -> None:
     ]
 
 
-async def test_silent_nodes_are_ignored(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
+async def test_other_nodes_are_asked_if_there_are_any() -> None:
     elsewhere = Elsewhere()
-    limits = Limits(Settings(max_user_connections=1), elsewhere)
-    assert limits.is_full(ANN)
-    elsewhere.answers_at = {"quick": trio.current_time() + ANSWER_SECONDS / 2}
-    await limits.recount(ANN)
-    assert trio.current_time() < elsewhere.answers_at["quick"] + ANSWER_SECONDS / 4
-    assert elsewhere.left_out == []
-    elsewhere.answers_at["dead"] = float("inf")
-    began = trio.current_time()
-    await limits.recount(ANN)
-    assert elsewhere.left_out == ["dead"]
-    assert ANSWER_SECONDS <= trio.current_time() - began < 2 * ANSWER_SECONDS
-
-
-async def test_single_node_asks_nobody() -> None:
-    await Limits(Settings(max_user_connections=1)).recount(ANN)
+    await Limits(Settings(), elsewhere).recount(ANN)
+    assert elsewhere.asked == [ANN]
+    await Limits(Settings()).recount(ANN)
 
 
 def test_newest_surplus_connections_end() -> None:

@@ -1,6 +1,6 @@
 """The contract between the limit of a user's connections and the other nodes."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -16,14 +16,11 @@ class ConnectionCounts(Protocol):
     def count(self, user: str, address: str, connections: int) -> None:
         """Report to the other nodes how many connections the user has here now."""
 
-    def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
-        """Ping the nodes that have connections of the user; return their ids."""
+    async def recount(self, user: str, address: str) -> None:
+        """Ping the nodes that have connections of the user; from now on ignore the silent ones.
 
-    def silent(self, nodes: Collection[str]) -> Collection[str]:
-        """Return those of these nodes that have sent nothing since their last ping."""
-
-    def leave_out(self, nodes: Collection[str]) -> None:
-        """Count no connections to these nodes until they publish again."""
+        This waits about a second at most. A cancellation changes nothing.
+        """
 
     def surplus(self, user: str, address: str, most: int) -> int:
         """Return how many of the user's more than ``most`` connections this node must close."""

@@ -3,11 +3,12 @@
 No trio; time is an argument, in seconds.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Final
 
 import structlog
+import trio
 
 from trio_chat.backplane.base import Backplane
 from trio_chat.cluster.envelope import (
@@ -50,6 +51,11 @@ _USERS_PER_PART: Final = 1000
 
 _LEAVES_PER_TICK: Final = 500
 """Maximum users of ended nodes that leave in one tick: each notice is a row of a commit."""
+
+ANSWER_SECONDS: Final = 1.0
+"""The maximum wait for a node. Nodes answer in milliseconds, under load more slowly."""
+
+_POLL_SECONDS: Final = 0.02
 
 PING_SECONDS: Final = 0.25
 """Minimum time between two pings to one node."""
@@ -285,30 +291,26 @@ class Peers:
         nodes = self._nodes.values()
         return sum(node.counted.get(key, 0) for node in nodes if not node.is_left_out)
 
-    def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
-        """Ping the nodes that have connections of a user; return their ids."""
-        asked = []
+    async def recount(self, user: str, address: str) -> None:
+        """Ping the nodes that have connections of a user, and leave out those that do not answer.
+
+        The lease of a killed node expires only after 30 s, and its users must not wait for that.
+        """
+        await trio.lowlevel.checkpoint()
+        asked, now = [], trio.current_time()
         for name, node in self._nodes.items():
             if (user, address) not in node.counted or node.is_left_out:
                 continue
-            asked.append(name)
+            asked.append(node)
             if now >= node.pinged_at + PING_SECONDS:
                 node.pinged_at = now
                 self.publish((Ping(name),))
-        return asked
-
-    def silent(self, nodes: Collection[str]) -> Collection[str]:
-        """Return those of these nodes that have not answered."""
-        known = (name for name in nodes if name in self._nodes)
-        return [
-            name for name in known if self._nodes[name].received_at < self._nodes[name].pinged_at
-        ]
-
-    def leave_out(self, nodes: Collection[str]) -> None:
-        """Count no connections to these nodes until they publish again."""
-        for name in nodes:
-            if name in self._nodes:
-                self._nodes[name].is_left_out = True
+        while silent := [node for node in asked if node.received_at < node.pinged_at]:
+            if trio.current_time() >= now + ANSWER_SECONDS:
+                for node in silent:
+                    node.is_left_out = True
+                return
+            await trio.sleep(_POLL_SECONDS)
 
     def surplus(self, user: str, address: str, most: int) -> int:
         """Return how many of a user's connections this node must close.

@@ -22,11 +22,6 @@ REFUSALS_SECONDS: Final = 60.0
 REFUSALS: Final = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.BAD_REQUEST, ErrorCode.TOO_LARGE})
 """The refusals that count: a correct client avoids them."""
 
-ANSWER_SECONDS: Final = 1.0
-"""The maximum wait for other nodes. They answer in milliseconds, under load more slowly."""
-
-_POLLS: Final = 50
-
 End = Callable[[CloseCode], None]
 """Closes a connection."""
 
@@ -73,21 +68,10 @@ class Limits:
         return len(self._connections.get(user, ())) + elsewhere >= self._max_user_connections
 
     async def recount(self, user: UserAt) -> None:
-        """Ask the other nodes for the connections of a user; ignore nodes that do not answer.
-
-        The lease of a killed node expires only after 30 s, and its users must not wait for that.
-        This waits at most `ANSWER_SECONDS`. A cancellation changes nothing.
-        """
+        """Ask the other nodes again for the connections of a user."""
         await trio.lowlevel.checkpoint()
-        if self._nodes is None:
-            return
-        silent = self._nodes.ask_after(user.key, user.address, trio.current_time())
-        for _ in range(_POLLS):
-            silent = self._nodes.silent(silent)
-            if not silent:
-                return
-            await trio.sleep(ANSWER_SECONDS / _POLLS)
-        self._nodes.leave_out(self._nodes.silent(silent))
+        if self._nodes is not None:
+            await self._nodes.recount(user.key, user.address)
 
     def connect(self, user: UserAt, end: End) -> None:
         """Count a connection of a user; `end` closes it.
