@@ -45,6 +45,7 @@ class CommandError(Exception):
     Attributes:
         ref: The client's reference for the command, once known.
         room: The command's room, once known.
+        is_counted: Whether metrics count it as a refusal.
     """
 
     def __init__(self, code: ErrorCode, message: str, *, retry_after_ms: int | None = None) -> None:
@@ -54,6 +55,7 @@ class CommandError(Exception):
         self.retry_after_ms = retry_after_ms
         self.ref: str | None = None
         self.room: str | None = None
+        self.is_counted = True
 
     def __str__(self) -> str:
         return f"{self.message} ({self.code})"

@@ -120,5 +120,8 @@ async def test_client_cannot_use_a_room_that_it_left() -> None:
         assert talk.take_request() == LeaveRoom("general", "r1", member=talk.conversation)
         await talk.say(command("message", message="hi", ref="r2"))
         assert (talk.sent()[-1]["code"], talk.requests_left()) == ("not_joined", 0)
+        await talk.say(command("leave", room="general", ref="r3"))  # so a page tests its connection
+        assert talk.sent()[-1]["ref"] == "r3"
+        assert talk.metrics.refusals.labels(reason="not_joined")._value.get() == 1
         (beat,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
         assert json.loads(beat)["heads"] == {}

@@ -140,6 +140,12 @@ class Session:
         if command.room not in self.rooms:
             raise _not_joined()
 
+    def _leave(self, command: commands.LeaveRoom) -> None:
+        if command.room not in self.rooms:
+            error = _not_joined()
+            error.is_counted = False  # pages test their connection with it: it needs no store
+            raise error
+
     def _join(self, command: commands.JoinRoom) -> None:
         _check_room(command.room)
         if command.room not in self.rooms and len(self.rooms) >= self._settings.max_rooms:
@@ -171,7 +177,7 @@ class Session:
         SendMessage: _message,
         commands.SetTyping: _in_room,
         commands.JoinRoom: _join,
-        commands.LeaveRoom: _in_room,
+        commands.LeaveRoom: _leave,
         commands.ReadHistory: _history,
         commands.ReadMarker: _in_room,
         commands.EditMessage: _edit,

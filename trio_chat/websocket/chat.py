@@ -293,7 +293,8 @@ class Chat:
 
     def _answer(self, error: CommandError, *, is_version_2: bool) -> None:
         """Count and answer an error; a plain client understands only ``system``."""
-        self._metrics.refusals.labels(reason=error.code.value).inc()
+        if error.is_counted:
+            self._metrics.refusals.labels(reason=error.code.value).inc()
         code, text = error.code.value, error.message
         answer: ServerMessage = messages.Notice(self._settings.default_room, text, self._wall_ms())
         if is_version_2:
