@@ -51,8 +51,7 @@ class Dispatcher:
         self._deliveries = metrics.deliveries
         self._sent_bytes = metrics.sent_bytes
         self._recent = recent
-        self._pending: Pending = defaultdict(lambda: ([], defaultdict(list)))
-        """What the current turn has not sent yet."""
+        self._pending: Pending = defaultdict(lambda: ([], defaultdict(list)))  # not sent yet
 
     def deliver(self, plan: Plan, commit: Commit | None) -> Iterator[None]:
         """Carry out the steps; yield where other tasks should run.
@@ -110,10 +109,7 @@ class Dispatcher:
         self._pending[room][0].append(message)
 
     def _send(self, pending: Pending) -> Iterator[None]:
-        """Send rooms what is pending: the same frames to all members of an encoding.
-
-        Yields between two slices of members.
-        """
+        """Send each encoding of each room the same frames; yield between two slices of members."""
         offered = 0  # since the last checkpoint
         for room, (messages, acks) in pending.items():
             head = room.head

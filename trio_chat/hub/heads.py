@@ -46,8 +46,7 @@ class Heads:
     ) -> Collection[str]:
         """Open these rooms at their heads, unless the store is unavailable.
 
-        Returns:
-            The rooms that stay closed: they are new, and no joining client may open one more.
+        Returns the rooms that stay closed: they are new, and no joining client may open one more.
         """
         wanted = [name for name in names if name not in self._rooms.by_name]
         if not wanted:
@@ -83,8 +82,6 @@ class Heads:
 
     def forget_received(self) -> None:
         """Forget events of other nodes, since the rooms move to another history."""
-
-    # --- in a turn -------------------------------------------------------------------------------
 
     def doubt(self, plan: Plan) -> None:
         """Note that the outcome of a commit is unknown for a while."""
@@ -141,11 +138,7 @@ class Heads:
         return was_read == _READ_AT_ONCE
 
     async def _missing(self, room: Room, end: int | None) -> list[Event]:
-        """Read the events after the head of a room, and below ``end`` if given; may raise Outage.
-
-        Raises:
-            HistoryReplaced: The store holds another history than the room.
-        """
+        """Read the events after the head of a room, and below ``end`` if given; or an `Outage`."""
         events: list[Event] = []
         after = room.head
         while end is None or after < end - 1:

@@ -73,8 +73,7 @@ class Hub:
         self._heads = others.make_heads(store, rooms, self._new_rooms)
         self._renewal = Renewal(store, rooms, self._heads)
         self._dispatcher = Dispatcher(metrics, self.recent)
-        self._flushes: list[Flush] = []
-        """Flushes that wait until members have left all their rooms, perhaps for several turns."""
+        self._flushes: list[Flush] = []  # wait until ended members have left all their rooms
 
     async def run(self) -> None:
         """Handle requests until cancelled. Any exception ends the server.
@@ -102,8 +101,6 @@ class Hub:
         done = trio.Event()
         await self.inbox.send(Flush(done.set))
         await done.wait()
-
-    # --- a turn ----------------------------------------------------------------------------------
 
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()

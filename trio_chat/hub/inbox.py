@@ -38,10 +38,10 @@ _LOOK_SECONDS: Final = 0.01  # between two reads of the connections while a turn
 
 
 class Inbox:
-    """The requests that wait for the hub.
+    """The requests that wait for the hub, whose context manager it is.
 
-    As a context manager it belongs to the hub. At its end it closes: a task that puts a request in,
-    or waits to, gets a `trio.BrokenResourceError`, and no source is read any more.
+    At its end it closes: it reads no source any more, and to put a request in, or to wait for room,
+    raises `trio.BrokenResourceError`.
     """
 
     def __init__(self) -> None:
@@ -53,16 +53,16 @@ class Inbox:
         self._sources: dict[int, Source] = {}
         self._queue: OrderedDict[int, None] = OrderedDict()  # have messages left, in rotation
         self._failures = _Failures()
-        self.now = 0.0
-        """When the inbox last read the connections, in seconds on Trio's clock."""
+        self.now = 0.0  # when the inbox last read the connections, on Trio's clock
         self._read_clock = trio.current_time
         self._is_waiting = False  # whether the hub waits for the epoll
         self._turns = 0
         self._is_in_turn = False
         self._turn_waits = trio.Event()
-        self._early: deque[Request] = deque()  # requests read while a turn waited
+        # Requests read while a turn waited, and their sources, which it does not read until the hub
+        # has taken the requests.
+        self._early: deque[Request] = deque()
         self._paused: set[int] = set()
-        """Their sources, which the inbox does not read until the hub has taken the requests."""
 
     def __enter__(self) -> None:
         # `trio.current_time` makes the same call through two others.
@@ -108,22 +108,13 @@ class Inbox:
     # --- for other tasks -------------------------------------------------------------------------
 
     def send_nowait(self, request: Request) -> None:
-        """Put a request in.
-
-        Raises:
-            trio.WouldBlock: The inbox is full.
-            trio.BrokenResourceError: The hub has ended.
-        """
+        """Put a request in; raise `trio.WouldBlock` if the inbox is full."""
         self._putting.send_nowait(request)
         self._has_sent = True
         self._wake()
 
     async def send(self, request: Request) -> None:
-        """Put a request in, and wait for room first. If cancelled, the request is not in.
-
-        Raises:
-            trio.BrokenResourceError: The hub has ended.
-        """
+        """Put a request in, and wait for room first. If cancelled, the request is not in."""
         self._has_sent = True
         self._wake()  # no other task runs before the request is in, or waits for room
         await self._putting.send(request)
@@ -136,10 +127,7 @@ class Inbox:
     # --- for the hub -----------------------------------------------------------------------------
 
     async def take(self) -> list[Request]:
-        """Wait for a request, and return it with all others that fit into one turn.
-
-        A cancellation loses no request.
-        """
+        """Wait for requests, and return those of one turn. A cancellation loses none."""
         self._is_in_turn = False
         batch: list[Request] = []
         while not batch:

@@ -98,8 +98,8 @@ class NoticeBudget:
         # By room, user and address. Without a token a name alone pays nothing.
         self._by_user = KeyedWindows[tuple[str, str, str]](rate, USER_SECONDS)
         self._by_address = KeyedWindows[str](rate * ADDRESS_FACTOR, ADDRESS_SECONDS)
+        # By room and user: the keys that paid for an announced arrival.
         self._present: dict[tuple[str, str], tuple[tuple[str, str, str], str]] = {}
-        """By room and user: the keys that paid for an announced arrival."""
 
     def take_join(self, join: Join, now: float) -> bool:
         """Return whether the arrival of this user is announced; if so, count it."""

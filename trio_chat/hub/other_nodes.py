@@ -19,12 +19,12 @@ from trio_chat.store.base import Commit, Store
 class OtherNodes:
     """The other nodes of a single node: none. The hub calls each method in its own task."""
 
+    # The requests of a turn that needs neither `prepare` nor `finish`.
     ordinary: frozenset[type] = frozenset({SetTyping, ReadMarker, Publish})
-    """The requests of a turn that needs neither `prepare` nor `finish`."""
+    # Whether this node stores all read markers, so that it may keep them in memory.
     owns_marks: bool = True
-    """Whether this node stores all read markers, so that it may keep them in memory."""
+    # Sends other nodes the events and the news of a turn, before members receive them.
     publish: Callable[[Plan, Commit | None], None] | None = None
-    """Sends other nodes the events and the news of a turn, before members receive them."""
 
     def make_users(self, rooms: dict[str, Room], context: Context) -> Users:
         """Return the users of the rooms."""

@@ -27,9 +27,6 @@ class Typed:
     is_typing: bool
 
 
-# --- steps ----------------------------------------------------------------------------------------
-
-
 @define
 class Entry:
     """Once stored, acknowledge the next draft to its member, if any, and send it to the room."""
@@ -67,8 +64,7 @@ class Plan:
         self.caught_up: list[tuple[Room, list[Event]]] = []
         """Stored events that rooms have not received: they come before all steps."""
         self.news: list[object] = []  # what other nodes must learn, besides events
-        self.announced: list[tuple[Room, str]] = []
-        """Users who have joined, and whose notice follows the joins of others in this turn."""
+        self.announced: list[tuple[Room, str]] = []  # joined users whose notice is not stored yet
         self.newcomers: list[tuple[Room, Member]] = []  # plain ones, who must receive the presence
         self.flushes: list[Flush] = []
 

@@ -13,8 +13,8 @@ from attrs import define
 from trio_chat.hub.requests import Member
 from trio_chat.protocol.names import Name
 
+# The displayed names of users who are online and offline now.
 Changes = tuple[tuple[str, ...], tuple[str, ...]]
-"""The displayed names of users who are online and offline now."""
 
 # Begins the session of a user whose arrival is not announced. Of several sessions that nodes report
 # of one user the lowest counts, so an announced one.
@@ -27,7 +27,7 @@ _BY_SHOWN: Final = attrgetter("shown")
 class User:
     """A user of a room; only its `Presence` changes it.
 
-    The *presence session* names the time from joining to leaving. A single node only needs to know
+    A *presence session* is the time from joining to leaving. On a single node its name only says
     whether it began with a notice. Connections to other nodes do not count.
     """
 
@@ -50,8 +50,7 @@ class Presence:
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self._sorted: list[Name] = []  # always: each join of a large room needs the first ones
-        self.away_until: dict[str, float] = {}
-        """Users without connections, and until when they may return."""
+        self.away_until: dict[str, float] = {}  # users without connections, who may return
         self.changed: dict[str, bool] = {}
         """The displayed names added (True) and removed since the last `take_changes`."""
 
@@ -62,10 +61,7 @@ class Presence:
         return key in self.users
 
     def arrive(self, name: Name, session: str) -> bool:
-        """Count one more connection of a user; return whether the user is new to this node.
-
-        A user who is in the room already keeps the displayed name and the session.
-        """
+        """Count one more connection of a user; return whether the user is new to this node."""
         is_new = name.key not in self.users
         if is_new:
             self._add(name, session)

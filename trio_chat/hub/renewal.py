@@ -54,8 +54,7 @@ class Renewal:
     async def carry_out(self, plan: Plan) -> bool:
         """Move all rooms to the history of the store; the plan loses its read markers.
 
-        Returns:
-            False if the store is unavailable: the hub must send no room anything, and refuse joins.
+        If it returns False the store is unavailable: the hub must send nothing, and refuse joins.
         """
         plan.marks.clear()
         plan.steps[:] = filterfalse(_has_read_marker, plan.steps)

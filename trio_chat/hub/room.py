@@ -16,8 +16,8 @@ from trio_chat.protocol.names import Name
 from trio_chat.store.base import StreamPosition
 from trio_chat.store.changes import Changes
 
+# The members of each encoding, at one moment. Later joins and leaves do not change it.
 Audience = Sequence[tuple[Encoding, Sequence[Member]]]
-"""The members of each encoding, at one moment. Later joins and leaves do not change it."""
 
 
 class Room:
@@ -31,26 +31,21 @@ class Room:
         self.head = position.head
         """The room's cursor: the ``seq`` of the last event that members received or soon will."""
         self.sent = position.head  # of the last event that all active members were offered
-        self.has_messages = position.head > 0
-        """Whether the room may have more than notices, which alone are not worth keeping."""
-        self.is_behind = False
-        """Whether the store may have more than `head`: members receive nothing until then."""
+        self.has_messages = position.head > 0  # notices alone are not worth keeping
+        self.is_behind = False  # the store may have more than `head`: members wait for that
         self.presence = presence
         self.most_names = most_names
         self.changes = Changes()
         self.typing = Typing()
         self.receipts = Receipts()
-        self.users: dict[Member, str] = {}
-        """The key of each member's user, from the moment the hub has admitted it."""
-        self.read: dict[str, int] = {}
-        """The read markers that users have set since they joined. A lower one is not stored."""
+        self.users: dict[Member, str] = {}  # the key of each member's user, pending ones included
+        self.read: dict[str, int] = {}  # set since the user joined; a lower one is not stored
         self.presence_is_stale = False  # whether plain members do not know the present list
         # When a large room last received its presence, changes of it, and typing.
         self.presence_sent_at = self.changes_sent_at = self.typing_sent_at = float("-inf")
-        self.lack_names: set[Member] = set()
-        """Version 2 members who joined while the room was large, and know a part of the list."""
+        self.lack_names: set[Member] = set()  # version 2 members that know a part of a large list
+        # The active members, by encoding.
         self.members: dict[Encoding, dict[Member, None]] = {encoding: {} for encoding in Encoding}
-        """The active members, by encoding."""
         self._pending: dict[Member, Subscription] = {}
         self._all: Audience | None = None  # all active members; None after a join or leave
         self.audience: Audience | None = None  # the same, if no member is pending

@@ -71,11 +71,9 @@ class Rooms:
         return is_in and not room.has(member) and not room.is_pending(member)
 
     def long_empty(self, now: float) -> Sequence[str]:
-        """Return the names of rooms that have been empty for long, and in which nothing expires.
-
-        A process that was stopped finds both at once: a room that has long been empty, and the
-        notice of a user who did not return to it.
-        """
+        """Return the names of rooms that have been empty for long, and in which nothing expires."""
+        # A process that was stopped finds both at once: a room that has long been empty, and the
+        # notice of a user who did not return to it.
         return [name for name in self.empty.due(now) if self.by_name[name] not in self._restless]
 
     def forget(self, name: str) -> None:
@@ -101,11 +99,9 @@ class Rooms:
         self._notifier.decide_presence(plan)
 
     def store_joins(self, plan: Plan) -> None:
-        """Store the notices of users who joined in one turn; a room receives them in one write.
-
-        Each admission makes the room send what is pending: a notice between two of them would
-        reach every member in a write of its own.
-        """
+        """Store the notices of users who joined in one turn; a room receives them in one write."""
+        # Each admission makes the room send what is pending: a notice between two of them would
+        # reach every member in a write of its own.
         for room, key in plan.announced:
             self.users.store_join(room, key, plan)
         plan.announced.clear()
@@ -142,9 +138,7 @@ class Rooms:
         plan.drafts.append(draft)
         plan.steps.append(Entry(room, draft, request.member))
         if not room.typing.is_quiet and request.kind is Kind.MESSAGE:
-            if room.typing.end(key):
-                plan.news.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
-            self._notifier.notify_typing(room, plan)
+            self.users.end_typing(room, key, plan)
 
     def _change_typing(self, request: SetTyping, plan: Plan) -> None:
         room, key = self._joined(request, plan)

@@ -92,8 +92,7 @@ class Subscription:
         self.cut = room.head  # the ``seq`` of the last event before the member joined, or 0
         self.changes = room.changes  # edits and deletions, for pages that are being read
         self.is_over = False  # it keeps nothing any more: the member was activated or removed
-        self.last: Sequence[bytes] = ()
-        """Frames that the member receives in any case: that it has left the room."""
+        self.last: Sequence[bytes] = ()  # the member receives it in any case: it has left the room
         self._room = room
         self._after = room.head
         self._kept = Kept(seq=room.head)
@@ -150,10 +149,9 @@ class Subscription:
         A member that has left the room meanwhile, or joined it again, receives what was kept up to
         then.
 
-        Returns:
-            None if that is done. Otherwise too much was kept: this has sent the frames and a part
-            of it. Send the events of the gap, of which there may be none. Then call this again,
-            without frames, when the queue has room.
+        Returns None if that is done. Otherwise too much was kept: this has sent the frames and a
+        part of it. Send the events of the gap, of which there may be none. Then call this again,
+        without frames, when the queue has room.
         """
         if self.is_over:
             return None

@@ -62,9 +62,13 @@ class Users:
             self.leave(room, key, plan)
             return
         room.presence.away_until[key] = plan.now + GRACE_SECONDS
+        self.end_typing(room, key, plan)
+
+    def end_typing(self, room: Room, key: str, plan: Plan) -> None:
+        """End the typing of a user who has sent a message or lost the connection."""
         if room.typing.end(key):
-            self.notifier.notify_typing(room, plan)
             plan.news.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
+        self.notifier.notify_typing(room, plan)
 
     def leave(self, room: Room, key: str, plan: Plan) -> None:
         """Remove a user from a room for good, and announce that if the arrival was announced."""
@@ -75,10 +79,8 @@ class Users:
 
     def store_join(self, room: Room, key: str, plan: Plan) -> None:
         """Store the notice that a user has joined."""
-        id_, shown = self._new_id(), room.presence.shown(key)
-        plan.store(room, notice(Kind.JOINED, id_, room.name, shown, plan.ts))
-
-    # --- for subclasses --------------------------------------------------------------------------
+        shown = room.presence.shown(key)
+        plan.store(room, notice(Kind.JOINED, self._new_id(), room.name, shown, plan.ts))
 
     def _is_noticed(self, room: Room, join: Join, plan: Plan) -> bool:
         """Return whether the arrival of a user who is new is announced; if so, count it."""
