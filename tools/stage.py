@@ -156,11 +156,16 @@ class Stage:
         line = Line()
         return self._join(self._brief, name, rooms, {}, line), line
 
-    def shared(self, name: str, *rooms: str, **options: Any) -> ChatWindow:  # noqa: ANN401 - as `chat`
-        """Return the one window of a user, with nothing open in it and its first room in view."""
-        if name not in self._shared:
-            self._shared[name] = self._join(self._lasting, name, rooms, options)
-        window = self._shared[name]
+    def shared(
+        self,
+        device: str,
+        *rooms: str,
+        **options: Any,  # noqa: ANN401 - as `chat`
+    ) -> ChatWindow:
+        """Return the window of a device of ann. Nothing is open in it but the first room."""
+        if device not in self._shared:
+            self._shared[device] = self._join(self._lasting, "ann", rooms, options)
+        window = self._shared[device]
         window.page.evaluate(_CLOSE_ALL)
         window.page.evaluate("room => { location.hash = `#/room/${room}`; }", rooms[0])
         expect(window.room_name).to_have_text(rooms[0])

@@ -4,6 +4,7 @@
 tests/e2e/test_states.py lets axe look at each.
 """
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page, Route, expect
@@ -31,12 +32,18 @@ def state(bring: Bring) -> Bring:
 def _ann(stage: Stage, room: str = talk.ROOM) -> ChatWindow:
     """Return the shared window, with everything in its rooms."""
     stage.once(talk.fill_release, talk.fill_marked, talk.fill_right_to_left, talk.fill_long)
-    return stage.shared("ann", room, *(other for other in ROOMS if other != room))
+    return stage.shared("laptop", room, *(other for other in ROOMS if other != room))
 
 
 def _phone(stage: Stage) -> ChatWindow:
     stage.once(talk.fill_release)
-    return stage.shared("Ann ", *ROOMS, **PHONE)
+    return stage.shared("phone", *ROOMS, **PHONE)
+
+
+def _say(window: ChatWindow, text: str) -> None:
+    """Send a message, and wait until the server has it."""
+    window.send(text)
+    expect(window.message(text)).to_have_attribute("data-state", re.compile("sent|seen"))
 
 
 # --- joining ---
@@ -148,6 +155,7 @@ def busy_room(stage: Stage) -> Page:
 def message_actions(stage: Stage) -> Page:
     """The pointer on an own message."""
     ann = _ann(stage)
+    _say(ann, "This window sent this.")
     ann.own.last.hover()
     return ann.page
 
@@ -279,8 +287,7 @@ def seen_by_many(stage: Stage) -> Page:
     """A message that fifty people have read."""
     ann, line = stage.line("Selma", "team")
     names = _fill_with_people(line, "team", 50)
-    ann.send("Lunch is here.")
-    expect(ann.message("Lunch is here.")).to_have_attribute("data-state", "sent")
+    _say(ann, "Lunch is here.")
     for name in names:
         line.send(type="read", room="team", username=name, seq=2)
     expect(ann.log.locator(".reader").first).to_be_visible()
@@ -375,8 +382,7 @@ def phone_people(stage: Stage) -> Page:
 def phone_actions(stage: Stage) -> Page:
     """The buttons of a message after a tap."""
     window = _phone(stage)
-    window.send("Sent from a phone")
-    expect(window.message("Sent from a phone").first).to_have_attribute("data-state", "sent")
+    _say(window, "Sent from a phone")
     window.own.last.tap()
     return window.page
 
@@ -415,9 +421,7 @@ def too_long(stage: Stage) -> Page:
 def editing(stage: Stage) -> Page:
     """An own message in its editor."""
     ann = _ann(stage)
-    text = "Only this window may edit its messages."
-    ann.send(text)
-    expect(ann.message(text)).to_have_attribute("data-state", "sent")
+    _say(ann, "Only this window may edit its messages.")
     ann.field.press("ArrowUp")
     expect(ann.editor).to_be_focused()
     return ann.page
@@ -427,8 +431,7 @@ def editing(stage: Stage) -> Page:
 def deleting(stage: Stage) -> Page:
     """The question before a deletion."""
     window = stage.join("Delia", "general")
-    window.send("A message too many")
-    expect(window.message("A message too many")).to_have_attribute("data-state", "sent")
+    _say(window, "A message too many")
     window.act("A message too many", "Delete")
     return window.page
 

@@ -5,6 +5,9 @@ import { t } from "./messages.js";
 /** This near to the end counts as at the end, in CSS pixels: about two lines. */
 const SLACK_PX = 48;
 
+/** The bar with the number of unread messages covers this much at the top. */
+const BAR_PX = 48;
+
 /** A scrolling box that follows its newest line. */
 export class FollowingScroll {
   #box;
@@ -105,7 +108,7 @@ export class FollowingScroll {
     this.toEnd();
     const hidden = this.#box.getBoundingClientRect().top - line.getBoundingClientRect().top;
     if (hidden <= 0) return;
-    this.#box.scrollTop -= hidden;
+    this.#box.scrollTop -= hidden + BAR_PX;
     this.#check(() => {});
   }
 

@@ -3,6 +3,8 @@
  * and F6 (Shift+F6 backwards), as in desktop programs.
  */
 
+import { find } from "./dom.js";
+
 /** Where the focus goes in each region, in the order of F6: the first of these elements that can have it. */
 const REGIONS = [
   ["rooms", "#rooms-list [aria-current]", "#rooms-list :is(a, button)"],
@@ -18,7 +20,8 @@ export function followSkips(root) {
     const region = REGIONS.find(([id]) => link?.getAttribute("href") === `#${id}`);
     if (region === undefined) return;
     event.preventDefault(); // the address names a room
-    focusRegion(root, region);
+    const isThere = focusRegion(root, region);
+    if (!isThere) find(`#${region[0]}-toggle`, HTMLButtonElement, root).click(); // a closed drawer
   });
   root.addEventListener("keydown", (event) => {
     if (event.key !== "F6" || event.ctrlKey || event.altKey || event.metaKey) return;
