@@ -22,7 +22,6 @@ import { followNewLinks, forgetLogin, keepLogin } from "./login.js";
 import { t } from "./messages.js";
 import { Notifications } from "./notifications.js";
 import { NotifyDialog } from "./notifydialog.js";
-import { Permalink } from "./permalink.js";
 import { Places } from "./places.js";
 import { Preferences } from "./preferences.js";
 import { RoomList } from "./roomlist.js";
@@ -70,14 +69,10 @@ const drawers = ["rooms", "people"].map(
   (name) => new Drawer(chatPage, name, { onOpened: () => places.addLayer(), onClosed: () => places.removeLayer() }),
 );
 const updates = new Redraw((changed) => {
-  for (const [room, parts] of changed) {
-    for (const part of parts) view.update(room, part);
-    permalink.update(room);
-  }
+  for (const [room, parts] of changed) for (const part of parts) view.update(room, part);
   countUnread();
 });
 const view = new RoomView(isSelf, countUnread);
-const permalink = new Permalink(() => view.showError(t("rooms.too-far")));
 const roomList = new RoomList(find("#rooms", HTMLElement), {
   onOpen: openRoom,
   optionsOf: (room, isOneOfMany) => {
@@ -193,10 +188,7 @@ function openRoom(name, seq = 0) {
   places.show({ room: name, seq });
   closeDrawers();
   const room = session.rooms.get(name);
-  if (room !== undefined) {
-    view.open(session, room, drafts);
-    permalink.follow(session, room, seq);
-  }
+  if (room !== undefined) view.open(session, room, drafts, seq);
   countUnread();
 }
 

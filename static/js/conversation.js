@@ -1,9 +1,14 @@
 /** Shows the lines of a room: each once, in order, as text. */
 
+import { find } from "./dom.js";
 import { copyCode } from "./richtext.js";
 import { MessageRow, PlainRow } from "./row.js";
 
 /** @typedef {import("./lines.js").Line} Line */
+
+/** The parts of a row to which the arrow keys move. */
+const LINK = ".permalink";
+const EDIT = ".actions [data-action=edit]";
 
 /** The view of a room's lines. */
 export class Conversation {
@@ -13,6 +18,7 @@ export class Conversation {
   #onFocusLost;
   /** @type {import("./richtext.js").People} */
   #people = {};
+  #room = "";
   /** @type {Map<string, MessageRow | PlainRow>} */
   #rows = new Map();
   /** @type {Map<string, string[]>} */
@@ -21,7 +27,7 @@ export class Conversation {
   /** The keys of rows that show earlier readers. @type {Set<string>} */
   #stale = new Set();
   #newest = 0;
-  /** The row whose actions the Tab key reaches. @type {MessageRow | undefined} */
+  /** The row whose link and actions the Tab key reaches. @type {MessageRow | undefined} */
   #stop;
 
   /**
@@ -57,10 +63,12 @@ export class Conversation {
    * Show another room: its end, or its first new line if that is above.
    *
    * @param {Line[]} lines Oldest first.
+   * @param {string} room Its name.
    * @param {import("./richtext.js").People} people Of the room.
    */
-  replace(lines, people) {
+  replace(lines, room, people) {
     this.clear();
+    this.#room = room;
     this.#people = people;
     this.#draw(lines);
     this.#newest = Math.max(0, ...lines.map(({ seq = 0 }) => seq));
@@ -125,10 +133,10 @@ export class Conversation {
     if (row instanceof MessageRow && row.isEditable && !row.isEditing) this.#edit(row, text);
   }
 
-  /** Edit the last message that the user may edit, if any. */
-  editLast() {
-    const row = this.#lastEditable();
-    if (row !== undefined) this.#edit(row);
+  /** @param {string} key Of the line of a message to edit. */
+  edit(key) {
+    const row = this.#rows.get(key);
+    if (row instanceof MessageRow) this.#edit(row);
   }
 
   /** @param {Line[]} lines */
@@ -151,7 +159,9 @@ export class Conversation {
       else this.#list.insertBefore(element, at);
     }
     this.#list.ariaBusy = null;
-    this.#setTabStop(this.#lastEditable());
+    const last = this.#list.lastElementChild;
+    if (this.#stop?.element.contains(document.activeElement)) this.#setTabStop(this.#stop);
+    else this.#setTabStop(this.#rowFrom(last, -1, EDIT) ?? this.#rowFrom(last, -1, LINK));
   }
 
   /** @param {Line} line */
@@ -161,7 +171,7 @@ export class Conversation {
       known.update(line);
       return known;
     }
-    const row = line.kind === "message" ? new MessageRow(line, this.#people) : new PlainRow(line);
+    const row = line.kind === "message" ? new MessageRow(line, this.#people, this.#room) : new PlainRow(line);
     row.element.dataset.key = line.key;
     this.#rows.set(line.key, row);
     this.#showReaders(row);
@@ -175,19 +185,16 @@ export class Conversation {
     row.showReaders(this.#readers.get(key) ?? [], isOwn && seq > 0 && seq <= this.#readUpTo);
   }
 
-  /** The rows with actions, in their order on the page. */
-  #editable() {
-    const elements = [...this.#list.querySelectorAll(".message:has([data-action=edit])")];
-    return elements.map((element) => this.#rowAt(element)).filter((row) => row !== undefined);
-  }
-
-  /** The same for the last row alone, without a search of the page. */
-  #lastEditable() {
-    for (let element = this.#list.lastElementChild; element !== null; element = element.previousElementSibling) {
-      const row = this.#rowAt(element);
-      if (row?.isEditable) return row;
-    }
-    return undefined;
+  /**
+   * @param {Element | null} element Of a row.
+   * @param {number} step -1 for up, 1 for down.
+   * @param {string} part
+   * @returns {MessageRow | undefined} The first row with that part, from this element on.
+   */
+  #rowFrom(element, step, part) {
+    let at = element;
+    while (at !== null && at.querySelector(part) === null) at = step < 0 ? at.previousElementSibling : at.nextElementSibling;
+    return this.#rowAt(at);
   }
 
   /** @param {EventTarget | null} target An element in a message's row. */
@@ -218,25 +225,25 @@ export class Conversation {
   }
 
   /**
-   * Make one stop for the Tab key, and let arrows move between messages. One stop for each message
-   * would make hundreds.
+   * Make one stop for the Tab key, and let arrows move between messages, from link to link or from action
+   * to action. One stop for each message would make hundreds.
    *
    * @param {KeyboardEvent} event
    */
   #pressed(event) {
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    const isAction = event.target instanceof Element && event.target.closest(".actions") !== null;
     const row = this.#rowAt(event.target);
+    if (step === undefined || row === undefined || !(event.target instanceof Element)) return;
+    const isLink = event.target.matches(LINK);
     // The row itself has the focus after its message was deleted.
-    if (step === undefined || row === undefined || !(isAction || event.target === row.element)) return;
+    if (!isLink && event.target !== row.element && event.target.closest(".actions") === null) return;
     event.preventDefault();
-    const rows = this.#editable();
-    const wanted = step < 0 ? Node.DOCUMENT_POSITION_PRECEDING : Node.DOCUMENT_POSITION_FOLLOWING;
-    const isThere = (/** @type {MessageRow} */ one) => row.element.compareDocumentPosition(one.element) & wanted;
-    const next = step < 0 ? rows.findLast(isThere) : rows.find(isThere);
+    const part = isLink ? LINK : EDIT;
+    const beside = step < 0 ? row.element.previousElementSibling : row.element.nextElementSibling;
+    const next = this.#rowFrom(beside, step, part);
     if (next === undefined) return;
     this.#setTabStop(next);
-    next.focus();
+    find(part, HTMLElement, next.element).focus();
   }
 
   /**

@@ -38,7 +38,7 @@ const GROUP_AT_MOST = 12;
  * @typedef {object} Reader
  * @property {string} name
  * @property {(name: string) => boolean} isSelf
- * @property {(entry: import("./client/timeline.js").Entry) => boolean} mayEdit
+ * @property {(message: {id?: string, username?: string}) => boolean} mayEdit
  * @property {number} newFrom Messages above this `seq` were new when the reader opened the room; 0 for
  *   no mark.
  * @property {Date} now
@@ -54,12 +54,30 @@ export function linesOf(room, requests, reader) {
   const ours = requests.filter((request) => request.room === room.name);
   const changes = new Map(ours.map((request) => [request.id, request]));
   const lines = storedLines(room.timeline.entries, changes, reader);
-  lines.push(...pendingLines(room, ours, reader.name));
+  lines.push(...pendingLines(room, ours, reader));
   if (reader.newFrom > 0) markNew(lines, reader.newFrom);
   const all = withDays(lines, reader.now);
   all.unshift(...heading(room));
   groupByAuthor(all);
   return all;
+}
+
+/**
+ * @param {Line} line
+ * @returns {boolean} Whether the page offers to edit and delete the message now.
+ */
+export function isEditable({ mayEdit, id, isDeleted, ref, state }) {
+  return mayEdit === true && id !== undefined && isDeleted !== true && (ref === undefined || state === "sent");
+}
+
+/**
+ * @param {readonly Line[]} lines
+ * @returns {Line | undefined} The user's last message, if it can be edited: not the one before a message or
+ *   a change that is still on its way.
+ */
+export function lastEditable(lines) {
+  const last = lines.findLast((line) => line.state === "sending" || isEditable(line));
+  return last !== undefined && isEditable(last) ? last : undefined;
 }
 
 /**
@@ -167,14 +185,17 @@ function withChange(line, { type, ref, message = "", state, error }) {
  *
  * @param {import("./client/room.js").Room} room
  * @param {import("./client/outbox.js").Request[]} requests
- * @param {string} username
+ * @param {Reader} reader
  * @returns {Line[]}
  */
-function pendingLines(room, requests, username) {
+function pendingLines(room, requests, { name: username, mayEdit }) {
   const stored = [...room.acknowledged.values()].sort((one, other) => one.seq - other.seq);
   const waiting = requests.filter((request) => request.type === "message" && !isShown(room, request));
   return [
-    ...stored.map((message) => ownLine(username, { ...message, state: "sent" })),
+    ...stored.map((message) => ({
+      ...ownLine(username, { ...message, state: "sent" }),
+      mayEdit: mayEdit({ id: message.id, username }),
+    })),
     ...waiting.map(({ ref, message = "", ts, state, error }) => ownLine(username, { ref, message, ts, state, error })),
   ];
 }

@@ -23,13 +23,18 @@ export function nextStep({ room, seq, pages }) {
 /** Follows one link at a time. */
 export class Permalink {
   #scroller = find("#scroller", HTMLElement);
-  #onTooFar;
+  #onEnded;
   /** @type {Goal | null} */
   #goal = null;
 
-  /** @param {() => void} onTooFar The message is too far back to be loaded at once. */
-  constructor(onTooFar) {
-    this.#onTooFar = onTooFar;
+  /** @param {(isTooFar: boolean) => void} onEnded The message is in view, or too far back to be loaded. */
+  constructor(onEnded) {
+    this.#onEnded = onEnded;
+  }
+
+  /** Whether it is on the way to a message. */
+  get isFollowing() {
+    return this.#goal !== null;
   }
 
   /**
@@ -40,15 +45,10 @@ export class Permalink {
   follow(session, room, seq) {
     for (const row of this.#scroller.querySelectorAll("[data-linked]")) row.removeAttribute("data-linked");
     this.#goal = seq > 0 ? { session, room, seq, pages: 0 } : null;
-    this.#advance();
   }
 
-  /** @param {Room} room It has changed. */
-  update(room) {
-    if (room === this.#goal?.room) this.#advance();
-  }
-
-  #advance() {
+  /** The room has changed, or a link leads into it: load more, or show the message. */
+  advance() {
     const goal = this.#goal;
     if (goal === null) return;
     const step = nextStep(goal);
@@ -57,19 +57,27 @@ export class Permalink {
       this.#scroller.scrollTop = 0;
       goal.pages += 1;
       goal.session.loadOlder(goal.room);
-    } else if (step !== "wait") {
-      this.#goal = null;
-      if (step === "give up") this.#onTooFar();
-      else requestAnimationFrame(() => requestAnimationFrame(() => this.#show(goal.seq)));
+    } else if (step === "show") {
+      requestAnimationFrame(() => requestAnimationFrame(() => this.#goal === goal && this.#show(goal.seq)));
+    } else if (step === "give up") {
+      this.#end(true);
     }
+  }
+
+  /** @param {boolean} isTooFar */
+  #end(isTooFar) {
+    this.#goal = null;
+    this.#onEnded(isTooFar);
   }
 
   /** @param {number} seq Of a message, or of an event before one, such as an edit. */
   #show(seq) {
     const rows = [...this.#scroller.querySelectorAll("[data-seq]")].filter((row) => row instanceof HTMLElement);
     const row = rows.find((one) => Number(one.dataset.seq) >= seq);
-    if (row === undefined) return;
-    row.dataset.linked = "";
-    row.scrollIntoView({ block: "center" });
+    if (row !== undefined) {
+      row.dataset.linked = "";
+      row.scrollIntoView({ block: "center" });
+    }
+    this.#end(false);
   }
 }

@@ -6,10 +6,11 @@ import { Composer } from "./composer.js";
 import { confirmed } from "./confirm.js";
 import { Conversation } from "./conversation.js";
 import { find } from "./dom.js";
-import { linesOf, readersOf } from "./lines.js";
+import { lastEditable, linesOf, readersOf } from "./lines.js";
 import { mentionFinder } from "./markup.js";
 import { t } from "./messages.js";
 import { People } from "./people.js";
+import { Permalink } from "./permalink.js";
 import { FollowingScroll } from "./scroll.js";
 import { untilMidnight } from "./times.js";
 import { typingLine } from "./typing.js";
@@ -57,6 +58,10 @@ export class RoomView {
     (...what) => this.#act(...what),
     () => this.#composer.focus(),
   );
+  #permalink = new Permalink((isTooFar) => {
+    if (isTooFar) this.showError(t("rooms.too-far"));
+    this.#moved();
+  });
   #unreadBar = find("#unread-bar", HTMLElement);
   #unreadText = find("#unread-text", HTMLElement);
   #people;
@@ -67,7 +72,7 @@ export class RoomView {
     onChanged: (text) => this.#open?.drafts.setText(this.#open.room.name, text),
     onTyped: () => this.#open?.room.isJoined && this.#ownTyping.pressed(),
     onEnded: () => this.#ownTyping.ended(),
-    onUp: () => this.#conversation.editLast(),
+    onUp: () => this.#editLast(),
   });
 
   /**
@@ -91,8 +96,14 @@ export class RoomView {
    * @param {Session} session
    * @param {Room} room One of the session's rooms.
    * @param {Drafts} drafts The user's half-written texts.
+   * @param {number} seq Of the message to go to; 0 for the first new one, or the end.
    */
-  open(session, room, drafts) {
+  open(session, room, drafts, seq) {
+    this.#permalink.follow(session, room, seq);
+    if (seq > 0 && room === this.#open?.room) {
+      this.#permalink.advance();
+      return;
+    }
     this.#ownTyping.ended();
     this.#open = { session, room, drafts };
     this.#newFrom = null;
@@ -151,14 +162,15 @@ export class RoomView {
    * @param {boolean} [showsNew] Whether to go to the first new line.
    */
   #showMessages({ session, room, drafts }, showsNew = false) {
-    if (this.#scroll.isAtEnd && room.timeline.entries.length > MAX_ENTRIES + TRIMMED_ENTRIES) {
+    const isLed = this.#permalink.isFollowing;
+    if (!isLed && this.#scroll.isAtEnd && room.timeline.entries.length > MAX_ENTRIES + TRIMMED_ENTRIES) {
       room.timeline.trim(MAX_ENTRIES);
     }
     const isFirst = this.#newFrom === null;
     const isMissed = this.#noteMissed(room);
     if (isFirst && room.isKnown) {
       this.#newFrom = room.unread > 0 ? room.read : 0;
-      this.#isSeeking = this.#newFrom > 0;
+      this.#isSeeking = this.#newFrom > 0 && !isLed;
     }
     const mayEdit = session.mayEdit.bind(session);
     const now = new Date();
@@ -166,12 +178,13 @@ export class RoomView {
     this.#lines = linesOf(room, session.requests, reader);
     const findMention = mentionFinder(() => this.#names());
     const people = { isSelf: this.#isSelf, findMention, names: () => this.#others() };
-    if (isFirst) this.#conversation.replace(this.#lines, people);
+    if (isFirst) this.#conversation.replace(this.#lines, room.name, people);
     else this.#conversation.update(this.#lines);
     this.#conversation.showReaders(readersOf(room, this.#lines));
     if (room.isKnown) this.#resumeEdits(room, drafts);
-    if (showsNew || isMissed || this.#isSeeking) this.#conversation.showNew();
+    if (!isLed && (showsNew || isMissed || this.#isSeeking)) this.#conversation.showNew();
     if (this.#isSeeking) this.#seek(session, room);
+    this.#permalink.advance();
     this.#moved();
   }
 
@@ -207,7 +220,7 @@ export class RoomView {
     if (this.#open === null) return;
     const { session, room } = this.#open;
     this.#conversation.drawReaders();
-    if (!this.#isSeeking) this.#markRead(session, room);
+    if (!this.#isSeeking && !this.#permalink.isFollowing) this.#markRead(session, room);
     if (this.#scroll.isNearTop) session.loadOlder(room);
     this.#showUnreadBar(room);
   }
@@ -295,6 +308,14 @@ export class RoomView {
       session.discard(room, ref);
       if (action === "rewrite") this.#rewrite(present);
     }
+  }
+
+  /** Edit the user's last message, also one that the page has not drawn yet. */
+  #editLast() {
+    if (this.#open === null) return;
+    this.#showMessages(this.#open);
+    const line = lastEditable(this.#lines);
+    if (line !== undefined) this.#conversation.edit(line.key);
   }
 
   /** The people that a message may mention. */

@@ -2,6 +2,7 @@
 
 import { make, makeButton } from "./dom.js";
 import { makeEditor } from "./editor.js";
+import { isEditable } from "./lines.js";
 import { locale, t } from "./messages.js";
 import { avatar, hueClass } from "./names.js";
 import { harmless, richText } from "./richtext.js";
@@ -39,11 +40,6 @@ export class PlainRow {
     return this.#line;
   }
 
-  /** Nothing here can be edited. */
-  get isEditable() {
-    return false;
-  }
-
   /** @param {Line} line */
   update(line) {
     if (isSame(this.#line, line)) return;
@@ -65,7 +61,10 @@ export class PlainRow {
 export class MessageRow {
   element = make("article", "message");
   #people;
+  #room;
   #line;
+  /** The event and the time that the link shows. */
+  #linked = "";
   /** What the text shows. */
   #shown = "";
   #readers = "";
@@ -84,10 +83,12 @@ export class MessageRow {
   /**
    * @param {Line} line
    * @param {People} people
+   * @param {string} room Its name.
    */
-  constructor(line, people) {
+  constructor(line, people, room) {
     const { username = "", isOwn } = line;
     this.#line = line;
+    this.#room = room;
     this.#people = people;
     // A screen reader should read the message, and not how far it has come.
     for (const part of [this.#meta, this.#seen]) part.ariaLive = "off";
@@ -171,15 +172,12 @@ export class MessageRow {
     scroll.stay(isFolded ? this.element : (this.#more ?? this.element), () => this.#fold(!isFolded));
   }
 
-  /** @param {boolean} isStop Whether the Tab key reaches the actions. */
+  /** @param {boolean} isStop Whether the Tab key reaches the link and the actions. */
   set isTabStop(isStop) {
     this.element.classList.toggle("stop", isStop);
-    for (const button of this.#actions.querySelectorAll("button")) button.tabIndex = isStop ? 0 : -1;
-  }
-
-  /** Focus the first action. */
-  focus() {
-    this.#actions.querySelector("button")?.focus();
+    for (const part of this.element.querySelectorAll(".permalink, .actions button")) {
+      if (part instanceof HTMLElement) part.tabIndex = isStop ? 0 : -1;
+    }
   }
 
   /** @param {Line} line */
@@ -190,7 +188,7 @@ export class MessageRow {
     setData(dataset, "seq", line.seq?.toString());
     this.#showText(line);
     const isSeen = dataset.state === "seen" && line.state === "sent";
-    this.#meta.replaceChildren(...metaOf(line));
+    this.#showMeta(line);
     this.#showState(isSeen ? "seen" : line.state);
     this.#showActions(line);
     this.#showError(errorOf(line));
@@ -231,6 +229,18 @@ export class MessageRow {
     this.element.classList.remove("folded");
   }
 
+  /** The link to the message stays as long as it is right: it may have the focus. @param {Line} line */
+  #showMeta({ seq, ts, time = "", isEdited, isDeleted, state }) {
+    const linked = `${seq} ${ts}`;
+    if (linked !== this.#linked) {
+      this.#linked = linked;
+      this.#meta.replaceChildren(seq === undefined ? timeElement(ts, time) : linkTo(this.#room, seq, timeElement(ts, time)));
+    }
+    for (const part of this.#meta.querySelectorAll(".edited, .state")) part.remove();
+    if (isEdited && !isDeleted) this.#meta.prepend(make("span", "edited", t("log.edited")));
+    if (state !== undefined) this.#meta.append(make("span", "state"));
+  }
+
   /** @param {"sending" | "sent" | "seen" | "failed" | undefined} state */
   #showState(state) {
     setData(this.element.dataset, "state", state);
@@ -242,9 +252,8 @@ export class MessageRow {
   }
 
   /** @param {Line} line */
-  #showActions({ mayEdit = false, id, isDeleted, ref, state }) {
-    const isPending = ref !== undefined && state !== "sent";
-    const mayChange = mayEdit && id !== undefined && !isDeleted && !isPending;
+  #showActions(line) {
+    const mayChange = isEditable(line);
     if (mayChange === this.isEditable) return;
     const hadFocus = this.#actions.contains(document.activeElement);
     const buttons = mayChange ? [actionButton("edit", t("log.edit")), actionButton("delete", t("log.delete"))] : [];
@@ -333,15 +342,17 @@ function peopleList(names, more) {
 }
 
 /**
- * @param {Line} line
- * @returns {HTMLElement[]}
+ * @param {string} room
+ * @param {number} seq
+ * @param {HTMLElement} time
+ * @returns {HTMLAnchorElement} To the message, for the clipboard or another tab.
  */
-function metaOf({ ts, time = "", isEdited, isDeleted, state }) {
-  /** @type {HTMLElement[]} */
-  const parts = [timeElement(ts, time)];
-  if (isEdited && !isDeleted) parts.unshift(make("span", "edited", t("log.edited")));
-  if (state !== undefined) parts.push(make("span", "state"));
-  return parts;
+function linkTo(room, seq, time) {
+  const link = make("a", "permalink");
+  link.href = `#/room/${room}/${seq}`;
+  link.tabIndex = -1;
+  link.append(time);
+  return link;
 }
 
 /**

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeSocket, newest, wait } from "./support/browser.mjs";
 import {
-  acknowledge, enter, event, joined, messages, readers, own, reconnect, reject, reported, sentTexts, start, startIn, texts, welcome,
+  acknowledge, editable, enter, event, joined, messages, readers, own, reconnect, reject, reported, sentTexts, start, startIn, texts, welcome,
 } from "./support/session.mjs";
 
 test("the page shows a sent message once, before and after its own copy arrives", () => {
@@ -19,6 +19,20 @@ test("the page shows a sent message once, before and after its own copy arrives"
   assert.deepEqual(look(), [["id-1", "line 1", undefined, 1], [ref, "hello", "sent", 2]]);
   newest().receive({ type: "read", room: "general", username: "bob", seq: 2 });
   assert.equal(readers(session).upTo, 2);
+});
+
+test("the up arrow edits the last message once the server has it, and never the one before", () => {
+  const { session, room } = startIn();
+  session.sendMessage(room, "first");
+  assert.equal(editable(session), undefined);
+  acknowledge("id-1", 1);
+  assert.equal(editable(session), "first");
+  newest().receive(own(1, "first"), event(2));
+  assert.equal(editable(session), "first");
+  session.sendMessage(room, "second");
+  assert.equal(editable(session), undefined);
+  acknowledge("id-3", 3);
+  assert.equal(editable(session), "second");
 });
 
 test("messages go one by one in the order of writing", () => {

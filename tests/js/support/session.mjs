@@ -4,7 +4,7 @@ import { beforeEach } from "node:test";
 import { newest } from "./browser.mjs";
 
 const { Session } = await import("../../../static/js/client/session.js");
-const { linesOf, readersOf } = await import("../../../static/js/lines.js");
+const { lastEditable, linesOf, readersOf } = await import("../../../static/js/lines.js");
 
 const isSelf = (name) => name === "ann";
 
@@ -110,6 +110,9 @@ export const lines = (session, newFrom = 0, now = new Date(0)) => {
 
 /** Where others have read to, by key of the message. */
 export const readers = (session) => readersOf(session.rooms.get("general"), lines(session));
+
+/** The text of the message that the up arrow edits. */
+export const editable = (session) => lastEditable(lines(session))?.text;
 
 /** The messages on the page. */
 export const messages = (session) => lines(session).filter(({ kind }) => kind === "message");
