@@ -17,19 +17,12 @@ from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES, deflate
 from trio_chat.protocol.encode import FIELDS, encode
 from trio_chat.protocol.messages import ServerMessage
 
-# Frames, by RFC 6455 section 5.2: the bits of the first byte, then of the second.
 FIN: Final = 0x80
-RESERVED: Final = 0x70
 DEFLATED: Final = 0x40  # the reserved bit that RFC 7692 section 6 uses
-OPCODE: Final = 0x0F
-MASKED: Final = 0x80
 
-CONTINUATION: Final = 0x0
 TEXT: Final = 0x1
 BINARY: Final = 0x2
 CLOSE: Final = 0x8
-PING: Final = 0x9
-PONG: Final = 0xA
 
 MAX_CONTROL_BYTES: Final = 125
 """The maximum payload of a control frame, and of a frame without an extended length."""

@@ -19,26 +19,23 @@ from trio_chat.protocol.deflate import Inflater
 from trio_chat.protocol.encodings import (
     BINARY,
     CLOSE,
-    CONTINUATION,
     DEFLATED,
     FIN,
-    MASKED,
     MAX_CONTROL_BYTES,
     MAX_SHORT,
-    OPCODE,
-    PING,
-    PONG,
-    RESERVED,
     SHORT,
     TEXT,
     server_frame,
 )
 
+_RESERVED, _OPCODE, _MASKED = 0x70, 0x0F, 0x80
+_CONTINUATION, _PING, _PONG = 0x0, 0x9, 0xA
+
 _FINAL_TEXT: Final = FIN | TEXT
 _FINAL_DEFLATED_TEXT: Final = FIN | DEFLATED | TEXT
 _BEGIN_DEFLATED: Final = frozenset({DEFLATED | TEXT, DEFLATED | BINARY})
 """The first byte of a deflated message; its later frames do not have the bit."""
-_OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
+_OPCODES: Final = frozenset({_CONTINUATION, TEXT, BINARY, CLOSE, _PING, _PONG})
 
 _MAX_INFLATED_AT_ONCE: Final = 256  # 64 of those fit into one turn of the hub
 # For one `receive`. 16 KiB may hold 190 messages that inflate to 64 KiB each, which takes 34 ms and
@@ -57,14 +54,14 @@ def close_frame(code: CloseCode, reason: str = "") -> bytes:
     return server_frame(CLOSE, struct.pack("!H", code) + text.decode(errors="ignore").encode())
 
 
-PING_FRAME: Final = server_frame(PING, b"")
+PING_FRAME: Final = server_frame(_PING, b"")
 
 
 def client_frame(first: int, payload: bytes) -> bytes:
     """Return a client's frame for trio-websocket, with this first byte and a mask of zeros."""
     frame = server_frame(0, payload)
     head_bytes = len(frame) - len(payload)
-    return bytes((first, MASKED | frame[1])) + frame[2:head_bytes] + bytes(4) + payload
+    return bytes((first, _MASKED | frame[1])) + frame[2:head_bytes] + bytes(4) + payload
 
 
 def unmask(payload: bytes | bytearray, key: bytes | bytearray) -> bytes:
@@ -98,7 +95,7 @@ Item = str | PassOn | Disconnect
 
 def _read_head(data: bytes | bytearray, position: int, end: int) -> tuple[int, int] | None:
     """Return where the payload of a frame begins, and its size; None for an incomplete header."""
-    size = data[position + 1] & ~MASKED
+    size = data[position + 1] & ~_MASKED
     start = position + _SHORTEST_HEAD
     if size >= SHORT:
         extension = 2 if size == SHORT else 8
@@ -182,7 +179,7 @@ class FrameScanner:
         if (
             not 0 <= size <= self._most_short_bytes
             or data[0] not in self._short_texts
-            or data[1] != MASKED | size
+            or data[1] != _MASKED | size
             or (self._buffer or self._in_fragments or self._skip)
             or (self._closing or self._surrendered)
         ):
@@ -223,7 +220,7 @@ class FrameScanner:
             if not _is_shortest_form(size, start - position):
                 self._surrender(data[position:], items)
                 return end
-            if not self._may_come(data[position] & OPCODE, size):
+            if not self._may_come(data[position] & _OPCODE, size):
                 self._refuse(data[position], items)
                 self._skip = size
                 position = start
@@ -254,14 +251,14 @@ class FrameScanner:
 
     def _is_malformed(self, first: int, second: int) -> bool:
         """Whether trio-websocket refuses a frame with these first bytes."""
-        opcode = first & OPCODE
-        if not second & MASKED or opcode not in _OPCODES:
+        opcode = first & _OPCODE
+        if not second & _MASKED or opcode not in _OPCODES:
             return True
-        if first & RESERVED and not (self._takes_deflated and first & ~FIN in _BEGIN_DEFLATED):
+        if first & _RESERVED and not (self._takes_deflated and first & ~FIN in _BEGIN_DEFLATED):
             return True
         if opcode >= CLOSE:
-            return not first & FIN or second & ~MASKED > MAX_CONTROL_BYTES
-        return (opcode == CONTINUATION) is not self._in_fragments
+            return not first & FIN or second & ~_MASKED > MAX_CONTROL_BYTES
+        return (opcode == _CONTINUATION) is not self._in_fragments
 
     def _may_come(self, opcode: int, size: int) -> bool:
         """Whether a frame of this size keeps its message within the limit."""
@@ -276,7 +273,7 @@ class FrameScanner:
     ) -> None:
         """Append the item for one whole frame."""
         first = data[begin]
-        opcode = first & OPCODE
+        opcode = first & _OPCODE
         if self._closing:
             if opcode < CLOSE:
                 self._note_fragment(first, 0)
@@ -286,7 +283,7 @@ class FrameScanner:
             items.append(self._text(unmask(data[start:stop], data[start - 4 : start])))
         elif opcode < CLOSE:
             items.append(self._part(data, begin, start, stop))
-        elif opcode != PONG:  # trio-websocket would only ignore it, slowly
+        elif opcode != _PONG:  # trio-websocket would only ignore it, slowly
             items.append(PassOn(bytes(data[begin:stop])))
 
     def _part(self, data: bytes | bytearray, begin: int, start: int, stop: int) -> Item:
