@@ -101,6 +101,23 @@ async def test_frames_after_the_end_are_ignored() -> None:
         assert scene.notes.heard == []
 
 
+async def test_message_that_trio_websocket_returns_after_the_end_is_ignored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with connected() as scene:
+        rare = scene.connection._open_rare()
+        give = rare.give
+
+        def give_and_end(data: bytes) -> None:
+            give(data)
+            scene.connection.end(CloseCode.GOING_AWAY)
+
+        monkeypatch.setattr(rare, "give", give_and_end)
+        await scene.client.send(frame(Opcode.BINARY, b"late"))
+        assert await close_code(scene) == 1001
+        assert scene.notes.heard == []
+
+
 @pytest.mark.parametrize("turn", range(20))
 async def test_client_receives_one_close_frame_if_both_sides_close(turn: int) -> None:
     async with connected() as scene:

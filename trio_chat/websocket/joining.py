@@ -149,13 +149,13 @@ class Joining:
     def turn_away(self, join: Join, error: CommandError) -> None:
         """Handle a refused join: the client stays as before, in the room or not."""
         room = join.room
-        counts = self._remove(join)
+        self._remove(join)
         if join.is_renewal:
             self._join_later(join, _OUTAGE_SECONDS)
         elif not join.member.encoding.is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
         else:
-            if counts and room not in self._subscriptions:
+            if room not in self._subscriptions:
                 self._forget(room)
             join.member.refuse(error)
 
