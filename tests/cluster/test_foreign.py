@@ -111,8 +111,6 @@ async def test_made_up_histories_cost_few_queries_and_no_memory(subject: Subject
 
 
 @pytest.mark.parametrize(("epoch", "node"), [("x" * 65, "n"), ("a b", "n"), ("theirs", "\n")])
-async def test_invalid_envelopes_are_refused_without_the_store(
-    subject: Subject, epoch: str, node: str
-) -> None:
+async def test_invalid_envelopes_cost_no_query(subject: Subject, epoch: str, node: str) -> None:
     assert not await subject.admits(epoch, node)
     assert (subject.refused, subject.store.asked, subject.last_error()) == (1, 0, None)

@@ -68,9 +68,7 @@ async def test_a_room_that_was_empty_catches_up_at_a_join(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("what", ["fails", "reads_fail"])
-async def test_a_client_ahead_of_this_node_is_refused_during_an_outage(
-    pair: Pair, what: str
-) -> None:
+async def test_a_client_ahead_of_this_node_is_refused_in_an_outage(pair: Pair, what: str) -> None:
     pair.stores("one")
     setattr(pair.store, what, True)
     again, request = coming(ROOM, since=2)
@@ -85,9 +83,7 @@ async def test_a_client_ahead_of_this_node_is_refused_during_an_outage(
     assert again.got == []
 
 
-async def test_damaged_events_do_not_refuse_a_join(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_damaged_events_refuse_no_join(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     async def damaged(room: str, after: int, limit: int) -> Page:
         raise DamagedData(f"no {room} {after} {limit}")
 
@@ -98,9 +94,7 @@ async def test_damaged_events_do_not_refuse_a_join(
     assert (again.errors, cut(again)) == ([], 1)
 
 
-async def test_a_joined_room_is_read_before_others_that_are_behind(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_joined_room_is_read_first(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heads, "_READ_AT_ONCE", 1)
     for room in ("dev", "ops"):
         await pair.scene.join("ann", room=room, encoding=V2)

@@ -42,9 +42,7 @@ async def test_a_start_waits_for_the_users_of_other_nodes(cluster: Cluster) -> N
     assert await cluster.stored() == ["ann has joined the chat"]
 
 
-async def test_a_start_waits_for_a_snapshot_that_is_delayed(
-    cluster: Cluster, nursery: trio.Nursery
-) -> None:
+async def test_a_start_waits_for_a_late_snapshot(cluster: Cluster, nursery: trio.Nursery) -> None:
     await cluster.join(0, "ann")
     new = cluster.add()
     await new.connect()

@@ -123,7 +123,7 @@ async def end(cluster: Cluster, number: int, member: Recorder) -> None:
 
 
 @pytest.mark.parametrize("seconds", [DOUBT_SECONDS + 1, LEAVING_SECONDS - 1])
-async def test_a_user_has_five_seconds_after_each_of_two_leaving_nodes(
+async def test_each_leaving_node_gives_a_user_five_seconds(
     cluster: Cluster, seconds: float
 ) -> None:
     """The user moves from the first node to the second. A new node knows only the second."""

@@ -162,9 +162,7 @@ def test_names_may_have_more_than_letters(one: Observer) -> None:
     assert one.receive(2, here) == [here]
 
 
-def test_the_state_kept_of_a_node_is_bounded(
-    one: Observer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_state_of_a_node_is_bounded(one: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_module, "MOST_OF_A_KIND", 1)
     assert one.receive(2, ANN, BOB) == [ANN]
     one.receive(3, Counted("ann", "", 1), Counted("bob", "", 1))
@@ -174,9 +172,7 @@ def test_the_state_kept_of_a_node_is_bounded(
 
 
 @pytest.mark.parametrize("place", [("ann", "1" * 129), ("a" * 129, "")], ids=["address", "user"])
-def test_connections_of_long_names_and_addresses_are_skipped(
-    one: Observer, place: tuple[str, str]
-) -> None:
+def test_long_names_and_addresses_are_skipped(one: Observer, place: tuple[str, str]) -> None:
     one.receive(2, Counted(*place, 1))
     assert one.peers.connections(*place) == 0
 

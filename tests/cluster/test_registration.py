@@ -172,9 +172,7 @@ async def test_registration_survives_an_outage_of_the_store(subject: Subject) ->
 
 
 @pytest.mark.parametrize(("last_error", "ended"), [("", ["me"]), ("fails", []), ("hangs", [])])
-async def test_a_stopping_node_ends_its_lease_within_a_second(
-    last_error: str, ended: list[str]
-) -> None:
+async def test_a_stop_ends_the_lease_within_a_second(last_error: str, ended: list[str]) -> None:
     clock().autojump_threshold = 0
     subject = Subject()
     async with trio.open_nursery() as nursery:

@@ -65,9 +65,7 @@ async def test_nothing_is_sent_while_missing_events_cannot_be_read(pair: Pair) -
     assert pair.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
 
 
-async def test_a_doubtful_room_sends_no_commit_before_a_received_event_it_dropped(
-    pair: Pair,
-) -> None:
+async def test_a_doubtful_room_sends_no_commit_before_an_event_it_dropped(pair: Pair) -> None:
     pair.store.fails = True
     await pair.ask(say(pair.ann, "lost"))  # from now on, each turn reads the room
     pair.store.fails = False
@@ -138,9 +136,7 @@ async def test_a_repeated_event_delays_no_other_room(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("seconds", [COMPARE_SECONDS, UNCONNECTED_SECONDS])
-async def test_a_comparison_finds_lost_events_and_sooner_without_a_backplane(
-    pair: Pair, seconds: float
-) -> None:
+async def test_comparisons_find_lost_events_after_an_interval(pair: Pair, seconds: float) -> None:
     if seconds == UNCONNECTED_SECONDS:
         pair.scene.put(InTurn(pair.scene.cluster.disconnected))
     await pair.wait(0)
@@ -205,9 +201,7 @@ async def behind(pair: Pair) -> dict[str, Recorder]:
     return members
 
 
-async def test_many_rooms_are_compared_and_read_in_parts(
-    pair: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_many_rooms_are_read_in_parts(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_heads, "_COMPARED_AT_ONCE", 8)
     monkeypatch.setattr(heads, "_READ_AT_ONCE", 3)
     members = await behind(pair)

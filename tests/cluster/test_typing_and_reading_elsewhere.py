@@ -134,9 +134,7 @@ async def test_a_marker_set_during_an_outage_arrives_after_it(chat: Chat) -> Non
     assert new(chat.eve) == ["ann read 2"]
 
 
-async def test_a_marker_arrives_after_a_gap_though_its_user_has_moved(
-    nursery: trio.Nursery,
-) -> None:
+async def test_a_marker_arrives_after_a_gap_though_its_user_moved(nursery: trio.Nursery) -> None:
     cluster = Chat(nursery, 3)
     await cluster.meet()
     eve = await cluster.join(1, "eve")

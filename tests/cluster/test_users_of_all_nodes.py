@@ -64,9 +64,7 @@ async def test_the_lower_lease_decides_after_two_joins_at_once(three: Cluster) -
 
 
 @pytest.mark.parametrize("second", ["ann", "ANN"])
-async def test_a_user_who_joins_on_two_nodes_at_once_joins_and_leaves_once(
-    three: Cluster, second: str
-) -> None:
+async def test_two_joins_at_once_are_one_join_and_one_leave(three: Cluster, second: str) -> None:
     eve = await three.join(2, "eve")
     first, other = [
         await three[number].scene.join(name, encoding=V2)
@@ -98,9 +96,7 @@ async def test_each_join_and_leave_within_a_turn_is_stored(cluster: Cluster) -> 
     assert await cluster.stored() == [joined, "ann has left the chat", joined]
 
 
-async def test_a_join_beside_a_message_changes_no_comparison_of_refs(
-    cluster: Cluster,
-) -> None:
+async def test_a_join_beside_a_message_changes_no_comparison_of_refs(cluster: Cluster) -> None:
     scene, ann = cluster[0].scene, await cluster.join(0, "ann")
     await scene.ask(say(ann, "hi", ref="r"))
     await scene.ask(say(ann, "another text", ref="r"), join(Recorder(V2), "bob"))

@@ -74,9 +74,7 @@ def left(reader: Reader) -> int:
 
 
 @pytest.mark.parametrize("may_return", [True, False])
-async def test_a_client_that_reads_is_not_dropped_by_a_mass_departure(
-    scene: Scene, *, may_return: bool
-) -> None:
+async def test_a_mass_departure_drops_no_reading_client(scene: Scene, *, may_return: bool) -> None:
     reader, members = await fill(scene)
     await put_all(scene, [leave(member, may_return=may_return) for member in members])
     if may_return:

@@ -39,9 +39,7 @@ async def test_each_member_receives_frames_in_its_own_encoding(scene: Scene) -> 
     assert are_deflated(bob) == [True, False]
 
 
-async def test_hub_compresses_a_message_once_for_all_members(
-    scene: Scene, compressed: list[bytes]
-) -> None:
+async def test_hub_compresses_a_message_once(scene: Scene, compressed: list[bytes]) -> None:
     ann = await scene.join("ann")
     others = [Recorder(Encoding.DEFLATED) for _ in range(20)]
     held = [Recorder(Encoding.DEFLATED, waits=True) for _ in range(3)]
@@ -55,7 +53,7 @@ async def test_hub_compresses_a_message_once_for_all_members(
     assert are_deflated(held[0]) == [False, True, False]
 
 
-async def test_hub_compresses_nothing_without_deflated_members(
+async def test_hub_compresses_for_deflated_members_only(
     scene: Scene, compressed: list[bytes]
 ) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", encoding=Encoding.DEFLATED)

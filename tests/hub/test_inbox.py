@@ -129,9 +129,7 @@ async def taken_after(inbox: Inbox, wake: Callable[[], Awaitable[None] | None]) 
     return batch
 
 
-async def test_input_messages_left_and_requests_put_in_wake_the_hub(
-    inbox: Inbox, lines: Lines
-) -> None:
+async def test_input_messages_left_and_requests_wake_the_hub(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     assert texts(await taken_after(inbox, partial(line.send, "hi"))) == ["hi"]
     line.left = ["own"]
@@ -292,9 +290,7 @@ async def test_an_unwatched_source_is_not_served(inbox: Inbox, lines: Lines) -> 
     assert await inbox.take() == [Tick()]
 
 
-async def test_a_waiting_turn_reads_each_source_up_to_one_request(
-    inbox: Inbox, lines: Lines
-) -> None:
+async def test_a_waiting_turn_reads_a_source_up_to_one_request(inbox: Inbox, lines: Lines) -> None:
     silent, one, other = lines(), lines(), lines()
     heard: list[str] = []
     silent.asks = heard.append

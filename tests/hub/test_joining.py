@@ -24,9 +24,7 @@ async def test_a_join_and_a_leave_are_stored_and_sent(scene: Scene, ann: Recorde
     assert notices == [(Kind.JOINED, "Ann"), (Kind.JOINED, "bob"), (Kind.LEFT, "bob")]
 
 
-async def test_a_user_joins_with_the_first_connection_and_leaves_with_the_last(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_connections_of_a_user_count_as_one(scene: Scene, ann: Recorder) -> None:
     bob = await scene.join("bob")
     forget(ann, bob)
     again = await scene.join("ann")
@@ -37,9 +35,7 @@ async def test_a_user_joins_with_the_first_connection_and_leaves_with_the_last(
     assert bob.got == ["3 * Ann has left the chat", "[bob] 1"]
 
 
-async def test_equal_names_are_one_user_with_the_first_spelling(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_equal_names_are_one_user_of_the_first_spelling(scene: Scene, ann: Recorder) -> None:
     other = await scene.join("ANN", room="dev")
     assert other.got == ["1 * Ann has joined the chat", "[Ann] 1"]
     await scene.ask(leave(ann))
@@ -100,7 +96,7 @@ async def test_requests_after_a_leave_have_no_effect(scene: Scene, ann: Recorder
     assert len(await scene.stored()) == 3
 
 
-async def test_a_member_that_joins_and_leaves_in_a_turn_receives_events_between(
+async def test_a_member_of_one_turn_receives_the_events_between(
     scene: Scene, ann: Recorder
 ) -> None:
     bob, other = Recorder(), Recorder()

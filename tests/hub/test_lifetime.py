@@ -97,9 +97,7 @@ async def test_a_room_with_a_member_does_not_close(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("strikes_first", [False, True])
-async def test_a_room_joined_as_its_time_ends_does_not_close(
-    watched: Watched, *, strikes_first: bool
-) -> None:
+async def test_a_room_joined_at_its_end_stays(watched: Watched, *, strikes_first: bool) -> None:
     await watched.ask(leave(await watched.join("ann")))
     jump(3600)
     bob = Recorder()

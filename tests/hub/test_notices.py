@@ -62,9 +62,7 @@ async def test_the_budget_of_notices_is_for_ten_minutes(bounded: Scene) -> None:
 
 
 @pytest.mark.parametrize("explicit", ["explicitly", ""])
-async def test_a_leave_is_announced_if_and_only_if_its_join_was(
-    bounded: Scene, explicit: str
-) -> None:
+async def test_a_leave_is_announced_only_if_its_join_was(bounded: Scene, explicit: str) -> None:
     async def go(member: Recorder) -> None:
         if explicit:
             await bounded.ask(LeaveRoom(ROOM, member=member))

@@ -98,9 +98,7 @@ async def test_hub_continues_after_an_outage_that_drops_only_notices(stage: Stag
 
 
 @pytest.mark.parametrize("encoding", [Encoding.PLAIN, V2])
-async def test_hub_refuses_joins_of_rooms_that_cannot_be_read(
-    stage: Stage, encoding: Encoding
-) -> None:
+async def test_hub_refuses_joins_of_unreadable_rooms(stage: Stage, encoding: Encoding) -> None:
     stage.store.fails = True
     bob = await stage.join("bob", room="dev", encoding=encoding)
     assert not bob.is_admitted

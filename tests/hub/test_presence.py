@@ -62,9 +62,7 @@ async def fill(large: Scene) -> list[Recorder]:
     return members
 
 
-async def test_a_newcomer_in_a_large_room_receives_the_first_names_and_the_count(
-    large: Scene,
-) -> None:
+async def test_a_newcomer_in_a_large_room_receives_first_names_and_the_count(large: Scene) -> None:
     _, _, cid = await fill(large)
     assert cid.got == ["[ann bob] 3"]
     assert (await large.join("Zed")).got == ["[Zed ann] 4"]

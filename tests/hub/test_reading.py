@@ -82,9 +82,7 @@ async def test_a_user_who_joins_and_leaves_in_between_is_not_sent(large: Scene) 
     assert ann.got == ["-bob 1", "3 * bob has left the chat"]
 
 
-async def test_a_member_of_a_large_room_receives_missing_names_when_it_shrinks(
-    large: Scene,
-) -> None:
+async def test_a_member_receives_missing_names_when_a_large_room_shrinks(large: Scene) -> None:
     ann, bob, cat, dan = await large.members("ann", "bob", "cat", "dan", encoding=V2)
     assert [name.shown for name in dan.admission.members] == ["ann", "bob"]
     await large.tick_after(1)

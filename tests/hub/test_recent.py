@@ -49,9 +49,7 @@ async def test_the_old_history_is_not_served_from_memory(watched: Scene, ann: Re
     assert in_memory(watched, ann.admission.epoch) is None
 
 
-async def test_changes_are_recorded_before_a_member_receives_an_edit(
-    watched: Scene, ann: Recorder
-) -> None:
+async def test_changes_are_noted_before_edits_are_sent(watched: Scene, ann: Recorder) -> None:
     page = (await watched.store.read_before(ROOM, 3, 1)).events
     seen: list[tuple[str, bool]] = []
     with ann.admission.changes.reading() as reading:

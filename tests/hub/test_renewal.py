@@ -143,9 +143,7 @@ async def test_backlog_keeps_messages_of_the_new_history(stage: Stage) -> None:
     assert stage.ann.got == ["3 bob: new"]
 
 
-async def test_a_room_opened_in_the_new_history_stays(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_rooms_of_the_new_history_stay(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     positions = stage.store.positions
 
     async def positions_of_new_history(rooms: Collection[str]) -> Mapping[str, StreamPosition]:
@@ -263,9 +261,7 @@ async def test_a_member_that_leaves_during_the_renewal_is_not_admitted(stage: St
     assert stage.has_renewed(stage.ann, 3)
 
 
-async def test_the_renewal_admits_some_members_at_a_time(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_members_are_admitted_in_parts(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(renewal, "_ADMITTED_AT_ONCE", 2)
     monkeypatch.setattr(renewal, "_MOST_PENDING", 3)
     members = [await stage.join(f"u{number}", encoding=V2) for number in range(8)]

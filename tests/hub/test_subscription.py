@@ -43,9 +43,7 @@ async def pending(
     return bob
 
 
-async def test_activation_sends_history_and_backlog_in_one_write(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_activation_writes_history_and_backlog_at_once(scene: Scene, ann: Recorder) -> None:
     bob = await pending(scene, Encoding.PLAIN)
     await scene.ask(say(ann, "hi"))
     bob.activate(HISTORY)
@@ -68,9 +66,7 @@ async def test_backlog_keeps_the_presence_of_a_second_connection(scene: Scene) -
     assert again.got == ["history", "[ann] 1"]
 
 
-async def test_a_member_that_left_while_pending_receives_nothing(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_a_member_that_left_pending_receives_nothing(scene: Scene, ann: Recorder) -> None:
     bob = await pending(scene)
     first = bob.admission
     await scene.ask(leave(bob))
@@ -80,9 +76,7 @@ async def test_a_member_that_left_while_pending_receives_nothing(
     assert bob.got == []
 
 
-async def test_a_full_backlog_returns_gaps_and_continues_after_them(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_a_full_backlog_returns_gaps_and_then_continues(scene: Scene, ann: Recorder) -> None:
     bob = await pending(scene, frames=2)
     await scene.ask(say(ann, "one"))
     await scene.ask(say(ann, "two"))
@@ -104,9 +98,7 @@ async def test_backlog_is_bounded_in_bytes(scene: Scene, ann: Recorder) -> None:
     assert bob.activate(HISTORY) == Gap(1, 4)
 
 
-async def test_the_gap_of_a_plain_member_covers_events_it_does_not_receive(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_the_gap_of_a_plain_member_covers_hidden_events(scene: Scene, ann: Recorder) -> None:
     bob = await pending(scene, Encoding.PLAIN, frames=1)
     await scene.ask(say(ann, "one"))
     await scene.ask(edit(ann, "id-3", "newer"))
@@ -130,9 +122,7 @@ async def test_a_new_subscription_replaces_one_with_a_gap(scene: Scene, ann: Rec
     assert (bob.got, bob.admission.cut) == (["history"], 3)
 
 
-async def test_backlog_keeps_changes_of_the_list_since_the_join(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_backlog_keeps_changes_of_the_list_since_a_join(scene: Scene, ann: Recorder) -> None:
     cid = await scene.join("cid", encoding=V2)
     bob = await pending(scene)
     dan = await scene.join("dan", encoding=V2)
@@ -168,9 +158,7 @@ async def test_backlog_keeps_the_newest_list_of_a_plain_member(scene: Scene) -> 
     assert [one for one in bob.got if one.startswith("[")] == ["[bob cid dan] 3"]
 
 
-async def test_backlog_keeps_the_newest_typing_and_marker_of_each_user(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_backlog_keeps_the_newest_state_of_each_user(scene: Scene, ann: Recorder) -> None:
     cid = await scene.join("cid", encoding=V2)
     bob = await pending(scene)
     await scene.ask(types(ann), types(cid), read(ann, 1))
@@ -179,9 +167,7 @@ async def test_backlog_keeps_the_newest_typing_and_marker_of_each_user(
     assert bob.got[2:] == ["ann stops", "cid types", "ann read 1"]
 
 
-async def test_backlog_drops_read_markers_that_the_member_already_knows(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_backlog_drops_read_markers_that_a_member_knows(scene: Scene, ann: Recorder) -> None:
     others = [await scene.join(name, encoding=V2) for name in ("cid", "eve")]
     bob = await pending(scene)
     await scene.ask(*(read(member, 2) for member in (ann, *others)))

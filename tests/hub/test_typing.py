@@ -64,9 +64,7 @@ async def bob(scene: Scene, ann: Recorder) -> Recorder:
     return bob
 
 
-async def test_all_members_receive_changes_of_typing(
-    scene: Scene, ann: Recorder, bob: Recorder
-) -> None:
+async def test_all_members_receive_typing(scene: Scene, ann: Recorder, bob: Recorder) -> None:
     for request in (types(ann), types(ann), stops(ann), stops(ann)):
         await scene.ask(request)
     assert ann.got == bob.got == ["ann types", "ann stops"]

@@ -37,9 +37,7 @@ async def bob(scene: Scene, ann: Recorder) -> Recorder:
     return bob
 
 
-async def test_plain_members_receive_lists_and_version_2_members_changes(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_plain_members_receive_lists_and_others_changes(scene: Scene, ann: Recorder) -> None:
     assert ann.got == ["1 * ann has joined the chat"]
     assert [name.shown for name in ann.admission.members] == ["ann"]
     assert (ann.admission.count, ann.admission.cut) == (1, 0)
@@ -73,9 +71,7 @@ async def test_joining_again_makes_a_member_pending_without_a_notice(
     assert ann.got == ["3 bob: hi"]
 
 
-async def test_joining_again_while_pending_brings_every_event_once(
-    scene: Scene, ann: Recorder
-) -> None:
+async def test_joining_again_pending_brings_every_event_once(scene: Scene, ann: Recorder) -> None:
     bob = await scene.join("bob", encoding=V2, waits=True)
     first = bob.admission
     await scene.ask(say(ann, "one"), join(bob, "bob"), say(ann, "two"))
@@ -90,9 +86,7 @@ async def test_joining_again_while_pending_brings_every_event_once(
 
 
 @pytest.mark.parametrize("gives_up_first", [False, True])
-async def test_leaving_a_room_while_pending_is_acknowledged(
-    scene: Scene, *, gives_up_first: bool
-) -> None:
+async def test_leaving_while_pending_is_acknowledged(scene: Scene, *, gives_up_first: bool) -> None:
     bob = await scene.join("bob", encoding=V2, waits=True)
     if gives_up_first:
         bob.admission.discard()
