@@ -56,7 +56,10 @@ export class SystemNotes {
     const options = { tag: tagOf(room), body, icon: "/static/icons/any-192.png", silent: true, renotify: true, data: { room } };
     if (this.#worker === null) return this.#showOfPage(room, title, options);
     this.#shown.set(room, null);
-    this.#worker.showNotification(title, options).catch(() => this.#showOfPage(room, title, options));
+    this.#worker.showNotification(title, options).catch(() => {
+      this.#worker = null;
+      this.#showOfPage(room, title, options);
+    });
     return true;
   }
 

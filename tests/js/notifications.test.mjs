@@ -168,6 +168,9 @@ test("a page whose service worker fails shows the notification itself", async ()
   write(room, 2, "@ann");
   await settle();
   assert.deepEqual(texts(), [["bob in general", ""]]);
+  FakeNotification.isForbidden = true;
+  write(room, 3, "@ann");
+  assert.deepEqual([notifications.permission, notifications.settings.isOn], ["missing", false]);
 });
 
 test("a browser that can show no notifications says so, until a service worker is there", async () => {

@@ -76,6 +76,26 @@ export const tests = {
     equal(shownRooms(), ["top", "busy", "quiet", "general"]);
   },
 
+  "the order of rooms stays while a mouse points into the list, and not under a finger": async () => {
+    await joinRooms("a", "b");
+    const list = one("#rooms-list");
+    const point = (type, pointerType) => list.dispatchEvent(new PointerEvent(type, { pointerType }));
+    const say = async (room, seq) => {
+      const event = { type: "message", username: "bob", message: "hi", time: "10:00:00", ts: Date.UTC(2026, 10, 24, 11, seq) };
+      server.send({ ...event, seq, id: `${room}-${seq}`, room });
+      await until("badge", () => button(room).ariaLabel === `${room}, ${seq} unread`);
+    };
+    equal(shownRooms(), ["a", "b", "general"]);
+    point("pointerenter", "mouse");
+    await say("b", 1);
+    equal(shownRooms(), ["a", "b", "general"]);
+    point("pointerleave", "mouse");
+    equal(shownRooms(), ["b", "a", "general"]);
+    point("pointerenter", "touch");
+    await say("a", 1);
+    equal(shownRooms(), ["a", "b", "general"]);
+  },
+
   "a mention out of view notifies, and marks the icon": async () => {
     const titles = [];
     globalThis.Notification = class extends EventTarget {
