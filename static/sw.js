@@ -1,9 +1,10 @@
 /**
  * The service worker: the page opens without a network, and connects once there is one.
  *
- * It keeps the shell only: the page and the scripts, styles and pictures that the page names. Messages and
- * tokens never pass here, since sockets and the part of an address after `#` do not. The network comes first,
- * so each visit shows the server's present version, which then replaces the kept one.
+ * It keeps the shell only: the page, the scripts, styles and pictures that the page names, and further ones of
+ * the same version once the page has used them. Messages and tokens never pass here, since sockets and the part
+ * of an address after `#` do not. The network comes first, so each visit shows the server's present version,
+ * which then replaces the kept one.
  *
  * It also leads from the notification of a room to that room.
  */
@@ -25,6 +26,9 @@ const SHELL = "trio-chat-shell";
 const PAGE = "/";
 const FILES = /\s(?:src|href)="(\/static\/[^"]+\.(?:css|js|svg))"/g;
 
+/** The folder of a version of the server, whose files never change. */
+const VERSION = /^\/static\/[0-9a-f]{32}\//;
+
 const worker = /** @type {ShellWorker} */ (globalThis);
 
 worker.addEventListener("install", (event) => {
@@ -45,7 +49,7 @@ worker.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return;
   if (request.mode === "navigate" && pathname === PAGE) respondWith.call(event, openPage(event, request));
-  else if (pathname.startsWith("/static/")) respondWith.call(event, openFile(request));
+  else if (pathname.startsWith("/static/")) respondWith.call(event, openFile(event, request));
 });
 
 /**
@@ -65,9 +69,24 @@ async function openPage(event, request) {
   }
 }
 
-/** @param {Request} request */
-async function openFile(request) {
-  return (await kept(request)) ?? fetch(request);
+/**
+ * @param {Event} event
+ * @param {Request} request
+ */
+async function openFile(event, request) {
+  const found = await kept(request);
+  if (found !== undefined) return found;
+  const file = await fetch(request);
+  if (file.ok && VERSION.test(new URL(request.url).pathname)) waitFor(event, keepFile(request, file.clone()));
+  return file;
+}
+
+/**
+ * @param {Request} request
+ * @param {Response} file
+ */
+async function keepFile(request, file) {
+  await (await caches.open(SHELL)).put(request, file);
 }
 
 /** @param {Request | string} request */
@@ -92,7 +111,7 @@ async function openRoom(room) {
 }
 
 /**
- * Keep a page with its files, and drop those of the page before it.
+ * Keep a page with its files, and drop those of other versions.
  *
  * @param {Response} page
  */
@@ -106,7 +125,8 @@ async function keep(page) {
   await shell.put(PAGE, page);
   for (const request of await shell.keys()) {
     const { pathname } = new URL(request.url);
-    if (pathname !== PAGE && !files.has(pathname)) await shell.delete(request);
+    const isOfPage = files.has(pathname) || [...files].some((file) => VERSION.exec(file)?.[0] === VERSION.exec(pathname)?.[0]);
+    if (pathname !== PAGE && !isOfPage) await shell.delete(request);
   }
 }
 

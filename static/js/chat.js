@@ -10,7 +10,6 @@ import { socketUrl } from "./client/connection.js";
 import { CurrentSession } from "./client/current.js";
 import { DEFAULT_ROOM, MAX_ROOMS } from "./client/wire.js";
 import { followCopies } from "./copying.js";
-import { Details } from "./details.js";
 import { find } from "./dom.js";
 import { Drafts } from "./drafts.js";
 import { Drawer } from "./drawer.js";
@@ -18,10 +17,11 @@ import { explainClose, explainError } from "./explain.js";
 import { askForToken, followTokens } from "./frame.js";
 import { install } from "./install.js";
 import { mayLeave, warnOfUnsent } from "./leaving.js";
+import { followFirstAct } from "./later.js";
 import { followNewLinks, forgetLogin, keepLogin } from "./login.js";
 import { t } from "./messages.js";
 import { Notifications } from "./notifications.js";
-import { NotifyDialog } from "./notifydialog.js";
+import { followPanels } from "./panels.js";
 import { Places } from "./places.js";
 import { Preferences } from "./preferences.js";
 import { RoomList } from "./roomlist.js";
@@ -33,7 +33,6 @@ import { followSkips } from "./skip.js";
 import { SentIds } from "./sentids.js";
 import { Status } from "./status.js";
 import * as storage from "./storage.js";
-import { Switcher } from "./switcher.js";
 import { showUnread } from "./unread.js";
 import { Redraw } from "./redraw.js";
 import { fitAboveKeyboard } from "./viewport.js";
@@ -64,7 +63,6 @@ let linkedSeq = 0;
 const isSelf = (name) => sessions.session?.isSelf(name) ?? false;
 
 const status = new Status(() => sessions.session?.retryNow());
-new Details(() => sessions.session);
 const drawers = ["rooms", "people"].map(
   (name) => new Drawer(chatPage, name, { onOpened: () => places.addLayer(), onClosed: () => places.removeLayer() }),
 );
@@ -81,8 +79,10 @@ const roomList = new RoomList(find("#rooms", HTMLElement), {
   },
 });
 
-new NotifyDialog(() => notifications);
-new Switcher({
+followFirstAct(chatPage, (text) => view.showError(text));
+followPanels({
+  session: () => sessions.session,
+  notifications: () => notifications,
   rooms: () => (sessions.session === null ? null : { rooms: [...sessions.session.rooms.keys()], past: preferences?.past ?? [] }),
   onOpen: openRoom,
 });

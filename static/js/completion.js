@@ -12,9 +12,6 @@ import { replaceText } from "./textfield.js";
 /** A list that needs no scrolling on a phone. */
 const MAX_OFFERS = 8;
 
-/** Authors of earlier messages are hardly part of the conversation. */
-const RECENT_ENTRIES = 200;
-
 /** A longer text after the sign is no name. */
 const MAX_QUERY = 40;
 
@@ -30,17 +27,6 @@ const WHOLE_EMOJI = /:([a-z0-9+_-]+):$/i;
  */
 
 /** @typedef {{start: number, offers: Offer[]}} Offers What may replace the text from `start` to the caret. */
-
-/**
- * @param {import("./client/room.js").Room} room
- * @returns {string[]} The people to mention there: authors of recent messages first, the newest at the
- *   top, then the members.
- */
-export function peopleIn({ timeline, users }) {
-  const messages = timeline.entries.slice(-RECENT_ENTRIES).filter(({ type }) => type === "message");
-  const authors = messages.map(({ username = "" }) => username).reverse();
-  return [...new Set([...authors, ...users])];
-}
 
 /**
  * @param {string} text
@@ -126,7 +112,7 @@ export class Completion {
     this.#list = list;
     this.#status = status;
     this.#names = names;
-    field.addEventListener("input", (event) => this.#typed(event));
+    field.addEventListener("input", (event) => this.typed(event));
     field.addEventListener("blur", () => this.close());
     document.addEventListener("selectionchange", () => this.#moved(), { signal });
     // A press must not take the focus from the field.
@@ -177,8 +163,8 @@ export class Completion {
     for (const name of ["aria-activedescendant", "aria-controls"]) this.#field.removeAttribute(name);
   }
 
-  /** @param {Event} event */
-  #typed(event) {
+  /** @param {Event} event Of the field. */
+  typed(event) {
     if (event instanceof InputEvent && event.isComposing) return;
     const { value, selectionStart, selectionEnd } = this.#field;
     if (selectionStart !== selectionEnd) return this.close();

@@ -1,10 +1,10 @@
 /** The field to write a message in. */
 
 import { MESSAGE_CHARS } from "./client/wire.js";
-import { Completion } from "./completion.js";
 import { find } from "./dom.js";
 import { isSending, touchQuery } from "./keys.js";
 import { t } from "./messages.js";
+import { Offering } from "./offering.js";
 import { fitHeight, markSelection } from "./textfield.js";
 
 /** The counter shows when fewer characters than this are left. */
@@ -18,7 +18,7 @@ export class Composer {
   #status;
   #hint;
   #listener;
-  #completion;
+  #offering;
   #touch = touchQuery();
   #isTooLong = false;
 
@@ -40,7 +40,7 @@ export class Composer {
     this.#hint = find("#composer-hint", HTMLElement, form);
     this.#listener = listener;
     const offers = find("#offers", HTMLElement, form);
-    this.#completion = new Completion(this.#text, offers, this.#status, () => listener.names());
+    this.#offering = new Offering(this.#text, offers, this.#status, () => listener.names());
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -63,7 +63,7 @@ export class Composer {
   }
 
   set text(text) {
-    this.#completion.close();
+    this.#offering.close();
     this.#text.value = text;
     this.#review();
   }
@@ -74,7 +74,7 @@ export class Composer {
 
   /** @param {KeyboardEvent} event */
   #pressed(event) {
-    if (this.#completion.pressed(event)) return;
+    if (this.#offering.pressed(event)) return;
     if (markSelection(event, this.#text)) return;
     if (event.key === "ArrowUp" && this.#text.value === "") {
       event.preventDefault();

@@ -14,6 +14,7 @@ const CLOCK = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 
 /** The view of `Session.details`. */
 export class Details {
+  #panel = find("#details", HTMLElement);
   #list = find("#details-list", HTMLElement);
   #session;
   /** @type {number | undefined} */
@@ -23,11 +24,13 @@ export class Details {
   /** @param {() => import("./client/session.js").Session | null} session */
   constructor(session) {
     this.#session = session;
-    find("#details", HTMLElement).addEventListener("toggle", (event) => {
-      clearTimeout(this.#timer);
-      this.#turn = 0;
-      if (event instanceof ToggleEvent && event.newState === "open") this.#show();
-    });
+  }
+
+  /** The panel has opened or closed. */
+  toggled() {
+    clearTimeout(this.#timer);
+    this.#turn = 0;
+    if (this.#panel.matches(":popover-open")) this.#show();
   }
 
   #show() {

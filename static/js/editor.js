@@ -1,11 +1,11 @@
 /** The form to edit a message in its place. */
 
 import { MESSAGE_CHARS } from "./client/wire.js";
-import { Completion } from "./completion.js";
 import { codePoints } from "./composer.js";
 import { make, makeButton } from "./dom.js";
 import { isComposing, isSending, touchQuery } from "./keys.js";
 import { t } from "./messages.js";
+import { Offering } from "./offering.js";
 import { fitHeight, markSelection } from "./textfield.js";
 
 /** Several messages may be edited at a time, and each list has an id. */
@@ -32,7 +32,7 @@ export function makeEditor(text, onDone, onChanged, names) {
   field.value = text;
   const { list, status, box } = makeOffers(field);
   const gone = new AbortController();
-  const completion = new Completion(field, list, status, names, gone.signal);
+  const offering = new Offering(field, list, status, names, gone.signal);
   const save = make("button", "text-button", t("editor.save"));
   const cancel = makeButton("text-button", t("editor.cancel"));
   cancel.addEventListener("click", () => onDone(null));
@@ -46,7 +46,7 @@ export function makeEditor(text, onDone, onChanged, names) {
   });
   field.addEventListener("focus", review);
   field.addEventListener("keydown", (event) => {
-    if (completion.pressed(event) || markSelection(event, field)) return;
+    if (offering.pressed(event) || markSelection(event, field)) return;
     if (isSending(event, touch.matches)) {
       event.preventDefault();
       form.requestSubmit(save.disabled ? undefined : save);

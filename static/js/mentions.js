@@ -1,9 +1,12 @@
-/** Decides whether a message mentions a user: `@name`, outside code. */
+/** Mentions, `@name` outside code: whether a message mentions a user, and the people to mention in a room. */
 
 import { nameKey } from "./client/names.js";
 import { parse, wordAt } from "./markup.js";
 
 /** @typedef {import("./markup.js").Block | import("./markup.js").Inline} Node */
+
+/** Authors of earlier messages are hardly part of the conversation. */
+const RECENT_ENTRIES = 200;
 
 const WORD = /[\p{L}\p{N}_]/u;
 
@@ -33,4 +36,15 @@ function contains(node, wanted) {
   if (node.type === "mention") return nameKey(node.name) === wanted;
   const children = node.type === "list" ? node.items.flat() : node.children;
   return children.some((child) => contains(child, wanted));
+}
+
+/**
+ * @param {import("./client/room.js").Room} room
+ * @returns {string[]} The people to mention there: authors of recent messages first, the newest at the
+ *   top, then the members.
+ */
+export function peopleIn({ timeline, users }) {
+  const messages = timeline.entries.slice(-RECENT_ENTRIES).filter(({ type }) => type === "message");
+  const authors = messages.map(({ username = "" }) => username).reverse();
+  return [...new Set([...authors, ...users])];
 }

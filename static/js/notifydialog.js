@@ -16,10 +16,6 @@ export class NotifyDialog {
   /** @param {() => import("./notifications.js").Notifications | null} notifications Of the present user. */
   constructor(notifications) {
     this.#notifications = notifications;
-    find("#notify", HTMLButtonElement).addEventListener("click", () => {
-      this.#show();
-      this.#dialog.showModal();
-    });
     find("#notify-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
     this.#isOn.addEventListener("change", () => this.#switched());
     this.#hasText.addEventListener("change", () => this.#notifications()?.set({ hasText: this.#hasText.checked }));
@@ -27,6 +23,11 @@ export class NotifyDialog {
       this.#notifications()?.set({ hasSound: this.#hasSound.checked });
       if (this.#hasSound.checked) playTone();
     });
+  }
+
+  open() {
+    this.#show();
+    if (!this.#dialog.open) this.#dialog.showModal();
   }
 
   async #switched() {

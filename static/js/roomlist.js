@@ -2,7 +2,7 @@
 
 import { MAX_ROOMS, roomName, validRoomName } from "./client/wire.js";
 import { find, make, makeButton } from "./dom.js";
-import { Menu } from "./menu.js";
+import { withExtras } from "./later.js";
 import { t } from "./messages.js";
 import { badgeOf, labelOf, MANY_ROOMS, ordered } from "./roomstate.js";
 
@@ -20,7 +20,9 @@ export class RoomList {
   #error;
   #filter;
   #empty;
-  #menu;
+  #root;
+  /** @type {import("./menu.js").Menu | null} */
+  #menu = null;
   #listener;
   /** @type {Map<string, Row>} */
   #rows = new Map();
@@ -42,7 +44,7 @@ export class RoomList {
     this.#error = find("#rooms-error", HTMLElement, root);
     this.#filter = find("#rooms-filter", HTMLInputElement, root);
     this.#empty = find("#rooms-empty", HTMLElement, root);
-    this.#menu = new Menu(root);
+    this.#root = root;
     this.#listener = listener;
     find("form", HTMLFormElement, root).addEventListener("submit", (event) => {
       event.preventDefault();
@@ -191,10 +193,13 @@ export class RoomList {
 
   /** @param {string} name */
   #openMenu(name) {
-    const [row, room] = [this.#rows.get(name), this.#rooms.find((one) => one.name === name)];
-    if (row === undefined || room === undefined) return;
-    const items = this.#listener.optionsOf(room, this.#rooms.length > 1);
-    this.#menu.open(row.options, t("rooms.options-of", { room: name }), items);
+    withExtras(({ Menu }) => {
+      const [row, room] = [this.#rows.get(name), this.#rooms.find((one) => one.name === name)];
+      if (row === undefined || room === undefined) return;
+      this.#menu ??= new Menu(this.#root);
+      const items = this.#listener.optionsOf(room, this.#rooms.length > 1);
+      this.#menu.open(row.options, t("rooms.options-of", { room: name }), items);
+    });
   }
 
   /** @param {string} name */

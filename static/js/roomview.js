@@ -1,13 +1,13 @@
 /** The open room: its messages, its members, and the text that the user is writing. */
 
 import { OwnTyping } from "./client/typing.js";
-import { peopleIn } from "./completion.js";
 import { Composer } from "./composer.js";
 import { confirmed } from "./confirm.js";
 import { Conversation } from "./conversation.js";
 import { find } from "./dom.js";
 import { lastEditable, linesOf, readersOf } from "./lines.js";
 import { mentionFinder } from "./markup.js";
+import { peopleIn } from "./mentions.js";
 import { t } from "./messages.js";
 import { People } from "./people.js";
 import { Permalink } from "./permalink.js";

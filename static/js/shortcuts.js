@@ -1,35 +1,11 @@
-/** The keys that work anywhere on the chat page, and the list of all keys. */
+/** The keys that work anywhere on the chat page. One of them opens the list of all keys (`shortcutlist.js`). */
 
-import { find, make } from "./dom.js";
-import { isApple, isComposing } from "./keys.js";
-import { t } from "./messages.js";
+import { find } from "./dom.js";
+import { isComposing } from "./keys.js";
+import { withExtras } from "./later.js";
 
 /** Fields and lists use letters for themselves. */
 const KEEPS_LETTERS = "input, textarea, select, [contenteditable], dialog, [role=listbox], [role=menu]";
-
-/** Each key, as it is printed here, and the text that explains it. */
-const SHORTCUTS = /** @type {const} */ ([
-  ["Enter", "shortcuts.send-or-line"],
-  ["Shift+Enter", "shortcuts.line"],
-  ["Command+Enter", "shortcuts.send"],
-  ["ArrowUp", "shortcuts.edit-last"],
-  ["Command+B", "shortcuts.bold"],
-  ["Command+I", "shortcuts.italic"],
-  ["@", "shortcuts.mention"],
-  [":", "shortcuts.emoji"],
-  ["Command+K", "shortcuts.switch"],
-  ["F6", "shortcuts.region"],
-  ["Escape", "shortcuts.close"],
-  ["?", "shortcuts.help"],
-]);
-
-/** Keys with a name in the language of the person, or a sign. */
-const NAMES = new Map([
-  ["Command", isApple ? "⌘" : t("shortcuts.key-ctrl")],
-  ["Shift", t("shortcuts.key-shift")],
-  ["ArrowUp", "↑"],
-  ["Escape", "Esc"],
-]);
 
 /**
  * @param {KeyboardEvent} event
@@ -53,10 +29,11 @@ export function actionOf(event, keepsLetters) {
 export function listenForShortcuts(page, onWrite) {
   const dialog = find("#shortcuts", HTMLDialogElement, page);
   const list = find("dl", HTMLElement, dialog);
-  const show = () => {
-    list.replaceChildren(...SHORTCUTS.flatMap(([keys, text]) => [keysElement(keys), make("dd", "", t(text))]));
-    dialog.showModal();
-  };
+  const show = () =>
+    withExtras(({ shortcutRows }) => {
+      list.replaceChildren(...shortcutRows());
+      if (!dialog.open) dialog.showModal();
+    });
   find("#shortcuts-open", HTMLButtonElement, page).addEventListener("click", show);
   find("button", HTMLButtonElement, dialog).addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
@@ -71,14 +48,4 @@ export function listenForShortcuts(page, onWrite) {
     event.preventDefault();
     show();
   });
-}
-
-/** @param {string} keys */
-function keysElement(keys) {
-  const term = make("dt", "");
-  for (const [at, key] of keys.split("+").entries()) {
-    if (at > 0) term.append("+");
-    term.append(make("kbd", "", NAMES.get(key) ?? key));
-  }
-  return term;
 }

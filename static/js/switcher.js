@@ -66,10 +66,6 @@ export class Switcher {
    */
   constructor(listener) {
     this.#listener = listener;
-    document.addEventListener("keydown", (event) => {
-      const isShortcut = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k";
-      if (isShortcut && this.#toggle()) event.preventDefault();
-    });
     this.#field.addEventListener("input", () => this.#update());
     this.#field.addEventListener("keydown", (event) => this.#pressed(event));
     this.#list.addEventListener("click", ({ target }) => {
@@ -82,17 +78,13 @@ export class Switcher {
     });
   }
 
-  /** @returns {boolean} False if it cannot open now. */
-  #toggle() {
-    if (this.#dialog.open) {
-      this.#dialog.close();
-      return true;
+  toggle() {
+    if (this.#dialog.open) this.#dialog.close();
+    else if (this.#listener.rooms() !== null && document.querySelector("dialog[open]") === null) {
+      this.#field.value = "";
+      this.#update();
+      this.#dialog.showModal();
     }
-    if (this.#listener.rooms() === null || document.querySelector("dialog[open]") !== null) return false;
-    this.#field.value = "";
-    this.#update();
-    this.#dialog.showModal();
-    return true;
   }
 
   #update() {

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import "./support/browser.mjs";
 
-const { offersAt, peopleIn, wholeEmoji } = await import("../../static/js/completion.js");
+const { offersAt, wholeEmoji } = await import("../../static/js/completion.js");
+const { peopleIn } = await import("../../static/js/mentions.js");
 const { allEmoji, emojiNamed, findEmoji } = await import("../../static/js/emoji.js");
 
 const PEOPLE = ["bob", "Ann Lee", "anna", "Ännchen", "Bob"];

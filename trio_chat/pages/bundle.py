@@ -38,6 +38,7 @@ _LATER: Final = re.compile(r'(?<![.#])\bimport\(\s*"(?P<path>[^"]*)"')
 _UNSUPPORTED: Final = re.compile(r"^export\b(?!\s*:).*|(?<![.#])\bimport\b(?!\s*:).*", re.MULTILINE)
 _WAIT: Final = re.compile(r"^(?!.*\basync\b).*\bawait\b", re.MULTILINE)
 _LINK: Final = re.compile("\0([^\0]+)\0")
+_PRIVATE: Final = re.compile(rf"#({_NAME})")
 _ALIAS: Final = re.compile(rf"({_NAME})(?:\s+as\s+({_NAME}))?")
 
 
@@ -54,6 +55,21 @@ class _Import:
     module: str
     wanted: frozenset[str]
     code: str
+
+
+class _PrivateNames:
+    """Shortens the private names of a module, such as ``#text``, which no other module can use."""
+
+    def __init__(self) -> None:
+        self._short: dict[str, str] = {}
+
+    def put_into(self, part: Part) -> str:
+        """Return a part of the module with short names, and without what `shortened` removes."""
+        text = shortened(part)
+        return _PRIVATE.sub(self._shorten, text) if part.kind is Kind.CODE else text
+
+    def _shorten(self, match: re.Match[str]) -> str:
+        return self._short.setdefault(match[1], f"#${len(self._short)}")
 
 
 @define
@@ -225,7 +241,8 @@ def _relative(target: str, script: str) -> str:
 def _read(name: str, source: str, *, is_entry: bool) -> _Module:
     """Take a module apart."""
     module = _Module(name)
-    found = [(part, shortened(part)) for part in _parts_of(name, source)]
+    shorter = _PrivateNames()
+    found = [(part, shorter.put_into(part)) for part in _parts_of(name, source)]
     code = "".join(text for _, text in found)
     # Searched in its place: of the same length, without the contents of texts.
     mask = "".join(_masked(text) if part.kind is Kind.TEXT else text for part, text in found)

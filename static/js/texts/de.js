@@ -5,6 +5,8 @@ export const TEXTS = {
   // --- the page ---------------------------------------------------------------------------------------
   "page.description": "Ein Echtzeit-Chat für kleine Teams",
   "page.close": "Schließen",
+  "page.part-missing":
+    "Dieser Teil der Seite wurde nicht geladen. Versuche es erneut, oder lade die Seite neu: Deine Texte bleiben.",
   "page.test": "Verbindung prüfen",
 
   // --- the text of messages ---------------------------------------------------------------------------

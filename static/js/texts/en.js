@@ -9,6 +9,7 @@ export const TEXTS = {
   // --- the page ---------------------------------------------------------------------------------------
   "page.description": "A real-time chat for small teams",
   "page.close": "Close",
+  "page.part-missing": "This part of the page did not load. Try again, or reload the page: your texts are kept.",
   "page.test": "Test the connection",
 
   // --- the text of messages ---------------------------------------------------------------------------
