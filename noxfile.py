@@ -222,6 +222,13 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session
+def firefox(session: nox.Session) -> None:
+    """Use the chat in the Firefox of this machine, if it has one. CI has none."""
+    install(session, "test")
+    session.run("python", "-m", "tools.firefox")
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Search for inputs that break the server: ``nox -s fuzz -- SECONDS`` (600)."""
     install(session, "test", "fuzz")
