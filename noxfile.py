@@ -38,12 +38,13 @@ WHOLE_SERVER = (
     "tests/deploy",
     "tests/docs",
     "tests/blackbox",
+    "tests/bench",
     "tests/stress/load",
 )
 # These measure round trips or processor time, so nothing else may run beside them.
 QUIET = ("tests/blackbox/test_battery.py", "tests/deploy/test_rolling.py", "tests/stress/load")
 # The results of these do not depend on the version of Python.
-ONCE = ("tests/bench", "tests/fuzz")
+ONCE = ("tests/fuzz",)
 # The oldest and the newest Python are enough for the stores and backplanes.
 ON_TWO = ("tests/contracts",)
 
@@ -175,7 +176,7 @@ def imports(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit tests; on the main Python with their coverage, on others without hypothesis."""
     is_main = session.python == MAIN
-    install(session, "test", *(["bench"] if is_main else []))
+    install(session, "test")
     session.env["HYPOTHESIS_PROFILE"] = "ci"
     if session.posargs:
         session.run("pytest", *session.posargs)
@@ -198,7 +199,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests of whole servers, browsers and clusters, and the short stress trials."""
-    install(session, "test")
+    install(session, "test", "bench")
     install_npm(session)
     session.env["HYPOTHESIS_PROFILE"] = "ci"
     # pytest does not ignore a path that it is also told to run.
