@@ -27,8 +27,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
 
-# These tests start servers, browsers and databases. They reach no line that the unit tests do not
-# reach, so their coverage is not measured: that would double their time.
+# These tests start servers, browsers and databases. They reach no line of the server that the unit
+# tests do not reach, so their coverage is not measured: that would double their time.
 WHOLE_SERVER = (
     "tests/stress/cluster",
     "tests/stress/torture",
@@ -41,7 +41,8 @@ WHOLE_SERVER = (
     "tests/bench",
     "tests/stress/load",
 )
-# These measure round trips or processor time, so nothing else may run beside them.
+# These measure round trips or processor time, so they run one after another, and beside them only
+# sessions of the lowest priority.
 QUIET = ("tests/blackbox/test_battery.py", "tests/deploy/test_rolling.py", "tests/stress/load")
 # The results of these do not depend on the version of Python.
 ONCE = ("tests/fuzz",)
@@ -52,13 +53,11 @@ ON_TWO = ("tests/contracts",)
 # share fixtures and stay together. The files keep their order: the folders with long tests are
 # first in the list above.
 FOUR = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
-# Unit tests seldom wait, and run in one process: the sessions of several versions run beside each
-# other, and each further process would import everything and collect all tests again.
 
 # The niceness of sessions in the background: those that take only the time that the tests leave
 # idle, and those that have time limits of their own and may slow whole servers down a little.
 WAITS = 19
-YIELDS = 5
+YIELDS = 10
 
 LOCKED = {
     "backend": ("requirements/backend.in",),
@@ -177,6 +176,8 @@ def tests(session: nox.Session) -> None:
     """Run the unit tests; on the main Python with their coverage, on others without hypothesis."""
     is_main = session.python == MAIN
     install(session, "test")
+    # One process for each version: unit tests seldom wait, the versions run beside each other, and
+    # each further process would import everything and collect all tests again.
     session.env["HYPOTHESIS_PROFILE"] = "ci"
     if session.posargs:
         session.run("pytest", *session.posargs)
