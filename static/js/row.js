@@ -6,6 +6,7 @@ import { isEditable } from "./lines.js";
 import { locale, t } from "./messages.js";
 import { avatar, hueClass } from "./names.js";
 import { harmless, richText } from "./richtext.js";
+import { readerPictures } from "./seen.js";
 import { timeElement } from "./times.js";
 
 /** @typedef {import("./lines.js").Line} Line */
@@ -14,9 +15,6 @@ import { timeElement } from "./times.js";
 /** A longer text is folded: it would fill more than a screen. */
 const FOLD_ABOVE_LINES = 20;
 const FOLD_ABOVE_CHARS = 2_000;
-
-/** The page shows pictures of this many readers of a message, and counts the rest. */
-const MAX_PICTURES = 3;
 
 /** Marks on one letter beyond what any script needs. */
 const PILE = /\p{M}{5}/u;
@@ -376,29 +374,6 @@ function actionButton(action, text) {
   const button = makeButton("text-button", text);
   button.dataset.action = action;
   return button;
-}
-
-/**
- * @param {readonly string[]} readers
- * @returns {HTMLElement[]}
- */
-function readerPictures(readers) {
-  if (readers.length === 0) return [];
-  const more = readers.length - MAX_PICTURES;
-  const named = readers.slice(0, MAX_PICTURES);
-  const items = more > 0 ? [...named, t("log.others", { count: more })] : named;
-  const words = make("span", "visually-hidden", t("log.seen-by", { names: harmless(LIST.format(items)) }));
-  const pictures = named.map((name) => {
-    const picture = make("span", `reader ${hueClass(name)}`);
-    picture.dataset.letter = avatar(name).textContent ?? "";
-    return picture;
-  });
-  if (more > 0) {
-    const rest = make("span", "reader rest");
-    rest.dataset.letter = `+${more}`;
-    pictures.push(rest);
-  }
-  return [words, ...pictures];
 }
 
 /**
