@@ -110,6 +110,7 @@ export const tests = {
     };
     await join();
     one("#notify").click();
+    await until("dialog", () => one("#notify-dialog").open);
     one("#notify-on").click();
     await until("switch", () => !one("#notify-text").disabled);
     one("#notify-close").click();

@@ -1,6 +1,6 @@
 /** Writing in the editor of a message. */
 
-import { all, drawn, equal, join, ok, one, server, until, write } from "./support.js";
+import { all, drawn, equal, isInView, join, ok, one, server, until, write } from "./support.js";
 
 const offers = () => all(".editor .offer").map((offer) => offer.textContent);
 
@@ -13,7 +13,10 @@ async function edit() {
   one("#composer").requestSubmit();
   await until("own message", () => all("#messages [data-state=sent] [data-action=edit]").length === 1);
   one(".message [data-action=edit]").click();
-  return one(".editor textarea");
+  const field = one(".editor textarea");
+  write(field, "@bob"); // The list loads at the first use.
+  await until("offers", () => offers().length > 0);
+  return field;
 }
 
 export const tests = {
@@ -56,8 +59,9 @@ export const tests = {
     ok(!isBelow(), "the list is not above the field");
     server.say(..."x".repeat(40));
     await until("messages", () => all("#messages .message").length === 41);
-    one(".editor").scrollIntoView();
     await drawn();
+    one(".editor").scrollIntoView();
+    await until("editor at the top", () => isInView(field));
     ok(isBelow(), "the list is not below the field");
   },
 };
