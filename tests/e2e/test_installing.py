@@ -49,6 +49,10 @@ def test_the_page_opens_without_its_server_and_joins_once_that_is_back(
     kept = {url.removeprefix(server.page("/")) for url in ann.page.evaluate(KEPT)}
     assert "" in kept
     assert all(path == "" or path.startswith("static/") for path in kept), kept
+    ann.page.reload()  # from now on, all files pass the service worker
+    ann.expect_connected()
+    ann.field.press("a")
+    ann.wait_for(lambda: "/extras.js" in str(ann.page.evaluate(KEPT)), "extras in the shell")
     server.kill()
     again = ann.page.context.new_page()
     again.goto(server.page("/"))
