@@ -81,6 +81,25 @@ async def test_a_node_that_answers_counts_at_once(one: Observer, autojump_clock:
     assert one.peers.connections("ann", "") == 1
 
 
+async def test_a_ping_for_another_user_does_not_undo_an_answer(
+    one: Observer, autojump_clock: MockClock
+) -> None:
+    one.receive(2, Counted("ann", "", 4), Counted("bob", "", 1))
+    one.receive(5, Counted("ann", "", 1), node="o")
+    await trio.sleep(10)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.peers.recount, "ann", "")
+        await trio.sleep(ANSWER_SECONDS - 0.1)
+        one.now = autojump_clock.current_time()
+        one.receive(3)
+        await trio.sleep(0.09)
+        nursery.start_soon(one.peers.recount, "bob", "")
+        await trio.sleep(0.1)
+        assert one.peers.connections("ann", "") == 4
+        one.now = autojump_clock.current_time()
+        one.receive(4)
+
+
 def test_a_node_answers_pings_at_a_bounded_rate(one: Observer) -> None:
     def envelopes() -> int:
         published = len(one.published.payloads)

@@ -1,6 +1,6 @@
 """The other nodes as this one knows them, and the envelopes that it publishes.
 
-No trio; time is an argument, in seconds.
+Time is an argument, in seconds; only `Peers.recount` waits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -305,7 +305,8 @@ class Peers:
             if now >= node.pinged_at + PING_SECONDS:
                 node.pinged_at = now
                 self.publish((Ping(name),))
-        while silent := [node for node in asked if node.received_at < node.pinged_at]:
+        silent = asked  # a node that has answered may be pinged again for another user
+        while silent := [node for node in silent if node.received_at < node.pinged_at]:
             if trio.current_time() >= now + ANSWER_SECONDS:
                 for node in silent:
                     node.is_left_out = True
