@@ -277,6 +277,20 @@ async def test_only_new_or_compressed_encodings_need_a_thread(
         assert threads == expected
 
 
+async def test_joins_share_the_json_of_events_without_read_markers_in_memory(
+    stage: Stage, store: CountingStore
+) -> None:
+    store.damaged = {"all_marks"}
+    for name in ("u1", "u2"):
+        with stage.talk() as talk:
+            await admitted(talk, name)
+            await talk.run_jobs()
+            assert joined(talk)["read"] == int(name[1])
+    page = stage.recent.before(ROOM, "e1", EVENTS, 50)
+    assert page is not None
+    assert page.json is not None
+
+
 async def test_plain_client_receives_recent_history_at_once(stage: Stage) -> None:
     with stage.talk() as first:
         await admitted(first, "u1")

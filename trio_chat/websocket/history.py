@@ -70,12 +70,15 @@ class HistoryReader:
     def recent_answer(self, subscription: Subscription) -> list[bytes] | None:
         """Return the answer to a join, as frames, if it is short and in memory."""
         count = self._missed_count(subscription)
-        page, marks = self._recent_events(subscription, count), self._recent_marks(subscription)
-        if page is None or marks is None or not _is_whole(page, subscription, count):
+        page = self._recent_events(subscription, count)
+        if page is None or not _is_whole(page, subscription, count):
             return None
         if page.json is None and not is_large(page.events, Encoding.PLAIN):
-            page.json = encode_history(page.events)
+            page.json = encode_history(page.events)  # for `answer`, too
         if page.json is None or len(page.json) > SHORT_BYTES:
+            return None
+        marks = self._recent_marks(subscription)
+        if marks is None:
             return None
         answer = self._answer(subscription, page, marks, is_recovered=count is not None)
         frames = [frame_of(subscription.join.member, answer)] if answer is not None else []
