@@ -138,7 +138,7 @@ class Heads:
         return was_read == _READ_AT_ONCE
 
     async def _missing(self, room: Room, end: int | None) -> list[Event]:
-        """Read the events after the head of a room, and below ``end`` if given; or an `Outage`."""
+        """Read a room after its head, and below ``end`` if given, or raise `Outage`."""
         events: list[Event] = []
         after = room.head
         while end is None or after < end - 1:

@@ -35,8 +35,8 @@ from trio_chat.hub.rooms import Rooms
 from trio_chat.store.base import Commit, Store
 from trio_chat.store.recent import RecentPages
 
-# How often the clock ends what has expired: typing ends within 6 and 6.25 seconds. The second while
-# more users leave than one turn may announce.
+# Between two ticks, which end all that has expired: typing ends within 6 and 6.25 seconds. Ticks
+# come faster while more users leave than one turn may announce.
 TICK_SECONDS: Final = 0.25
 RUSH_TICK_SECONDS: Final = 0.02
 

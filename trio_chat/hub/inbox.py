@@ -38,10 +38,10 @@ _LOOK_SECONDS: Final = 0.01  # between two reads of the connections while a turn
 
 
 class Inbox:
-    """The requests that wait for the hub, whose context manager it is.
+    """The requests that wait for the hub, which enters the inbox as a context manager.
 
-    At its end it closes: it reads no source any more, and to put a request in, or to wait for room,
-    raises `trio.BrokenResourceError`.
+    On exit the inbox closes and stops reading sources. From then on, putting a request in raises
+    `trio.BrokenResourceError`, also in tasks that wait for room.
     """
 
     def __init__(self) -> None:

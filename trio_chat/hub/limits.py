@@ -11,8 +11,9 @@ from trio_chat.hub.requests import Join, Member
 from trio_chat.hub.room import Room
 from trio_chat.ratelimit import KeyedWindows
 
-# How long an empty room stays open: in memory, since a user may return to it; without messages, or
-# if a disk has them. The second is longer than the outcome of a commit may be unknown.
+# How long an empty room stays open. The first is for messages in memory: a user may return to them.
+# The second is for a room without messages, or with messages on a disk; it is longer than the
+# outcome of a commit may be unknown.
 EMPTY_SECONDS: Final = 3600.0
 QUIET_SECONDS: Final = 60.0
 
@@ -24,9 +25,9 @@ USER_SECONDS: Final = 600.0
 ADDRESS_SECONDS: Final = 60.0
 ADDRESS_FACTOR: Final = 20  # in budgets of a user: an office of 100 joins within a minute
 
-# Announced departures in one turn, as many as a turn takes messages, and in each tick while more
-# are due. Ticks then come 50 times a second, so a client receives some 2,000 messages a second, a
-# fifth of what a slow one can read.
+# Departures announced in one turn, as many as a turn takes messages. While more are due, only ticks
+# announce some: 50 times a second. So a client receives some 2,000 messages a second, a fifth of
+# the rate at which a slow one can read.
 A_TURN: Final = 64
 A_TICK: Final = 32
 

@@ -29,7 +29,7 @@ class Typed:
 
 @define
 class Entry:
-    """Once stored, acknowledge the next draft to its member, if any, and send it to the room."""
+    """Acknowledge the next draft to its member, if any, and send it to the room, once stored."""
 
     room: Room
     draft: Draft

@@ -49,7 +49,7 @@ class Presence:
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
-        self._sorted: list[Name] = []  # always: each join of a large room needs the first ones
+        self._sorted: list[Name] = []  # always in order: each join of a large room needs some
         self.away_until: dict[str, float] = {}  # users without connections, who may return
         self.changed: dict[str, bool] = {}
         """The displayed names added (True) and removed since the last `take_changes`."""
@@ -124,7 +124,7 @@ class Presence:
         self._note(name.shown, is_online=False)
 
     def _note(self, shown: str, *, is_online: bool) -> None:
-        # A change that is undone before members receive it is none.
+        # A change that is undone before members receive it is never sent.
         if self.changed.pop(shown, None) is None:
             self.changed[shown] = is_online
 

@@ -30,7 +30,7 @@ class Room:
         self.epoch = position.epoch
         self.head = position.head
         """The room's cursor: the ``seq`` of the last event that members received or soon will."""
-        self.sent = position.head  # of the last event that all active members were offered
+        self.sent = position.head  # the ``seq`` of the last event offered to all active members
         self.has_messages = position.head > 0  # notices alone are not worth keeping
         self.is_behind = False  # the store may have more than `head`: members wait for that
         self.presence = presence

@@ -42,7 +42,7 @@ class Kept:
     events: list[bytes] = Factory(list)  # the frames of stored events, in order
     size: int = 0  # their bytes
     seq: int = 0  # of the newest stored event, even if this encoding does not receive it
-    states: dict[tuple[type, str], bytes] = Factory(dict)  # newest frame of typing and of reading
+    states: dict[tuple[type, str], bytes] = Factory(dict)  # by type and name, the newest
     read: dict[str, int] = Factory(dict)  # the read markers among these, by displayed name
     presence: Presence | PresenceChange | None = None
 
@@ -92,7 +92,7 @@ class Subscription:
         self.cut = room.head  # the ``seq`` of the last event before the member joined, or 0
         self.changes = room.changes  # edits and deletions, for pages that are being read
         self.is_over = False  # it keeps nothing any more: the member was activated or removed
-        self.last: Sequence[bytes] = ()  # the member receives it in any case: it has left the room
+        self.last: Sequence[bytes] = ()  # frames sent in any case: the member has left the room
         self._room = room
         self._after = room.head
         self._kept = Kept(seq=room.head)

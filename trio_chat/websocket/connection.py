@@ -102,7 +102,7 @@ class Connection:
         self._is_gone = False
 
     async def run(self, conversation: Conversation) -> int:
-        """Run from the upgrade to the close, which releases the socket in any case.
+        """Run from the upgrade to the close, and release the socket in any case.
 
         Returns:
             The close code: the server's, the client's, or `ABNORMAL`.
@@ -189,7 +189,7 @@ class Connection:
     # --- for the conversation and the endpoint ---------------------------------------------------
 
     def ask(self, request: Request) -> None:
-        """Send a request to the hub, in this order, and before later messages of the client."""
+        """Send a request to the hub, after earlier ones and before later messages of the client."""
         if not self._is_closing:
             self._asked.append(request)
             self._queue()

@@ -173,7 +173,7 @@ class FrameScanner:
     def one_text(self, data: bytes) -> str | None:
         """Return the text if the bytes are one whole, short text message: the usual packet.
 
-        It has at most 256 bytes. None, with no change, for any other bytes.
+        The text has at most 256 bytes. For any other bytes this returns None and changes nothing.
         """
         size = len(data) - _SHORTEST_HEAD
         if (

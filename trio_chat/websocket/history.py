@@ -102,7 +102,7 @@ class HistoryReader:
     # --- pages -----------------------------------------------------------------------------------
 
     def recent_page(self, asked: ReadHistory, epoch: str | None) -> History | None:
-        """Return a page if it is in memory; ``epoch`` is what the client knows, if anything."""
+        """Return a page if it is in memory; ``epoch`` is the one that the client knows, if any."""
         if epoch is None:
             return None
         if asked.after is not None:
@@ -194,7 +194,7 @@ class HistoryReader:
         return page if page.json is not None else None
 
     def _recent_events(self, subscription: Subscription, count: int | None) -> Page | None:
-        """Return the last ``count`` events up to the cut if they are in memory; None as for all."""
+        """Return the last events up to the cut, ``count`` or a page of them, if in memory."""
         room, epoch, cut = subscription.join.room, subscription.epoch, subscription.cut
         if count is None:
             return self._recent.before(room, epoch, cut, self._settings.history_size)
