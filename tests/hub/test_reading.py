@@ -1,7 +1,9 @@
 """Read markers, and the presence that version 2 members of a large room receive."""
 
 from tests.hub.scene import ROOM, Scene, Watched, leave, read, say
+from trio_chat.hub.ephemeral import GATHER_SECONDS, Receipts
 from trio_chat.protocol.encodings import Encoding
+from trio_chat.protocol.messages import HasRead
 
 V2 = Encoding.VERSION_2
 
@@ -28,6 +30,20 @@ async def test_a_room_receives_the_highest_marker_of_a_user_once_a_second(scene:
     await scene.tick_after(0.1)
     await scene.tick_after(1)
     assert ann.got[2:] == ["bob read 4"]
+
+
+def test_markers_soon_after_another_wait_for_a_tick() -> None:
+    receipts = Receipts()
+
+    def due(now: float, *users: str, is_tick: bool = False) -> list[str]:
+        for user in users:
+            receipts.grow(HasRead(ROOM, user, user, 1))
+        return [read.user for read in receipts.due(now, is_tick=is_tick)]
+
+    assert [due(1, "ann"), due(1, "bob")] == [["ann"], ["bob"]]  # in one turn
+    assert [due(1.1, "cat"), due(1.2, "dan")] == [[], []]
+    assert due(1.2, is_tick=True) == ["cat", "dan"]
+    assert due(1.2 + GATHER_SECONDS, "eve") == ["eve"]
 
 
 async def test_a_lower_read_marker_is_neither_sent_nor_stored(watched: Watched) -> None:

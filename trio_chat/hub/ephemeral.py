@@ -9,6 +9,10 @@ from trio_chat.protocol.messages import HasRead
 TYPING_SECONDS: Final = 6.0  # then typing ends unless renewed
 READ_SECONDS: Final = 1.0  # the hub sends a ``read`` of a user at most once in this time
 
+# When a message arrives, many users read it. Markers that follow another so soon wait for the next
+# tick of the hub, so that a member receives them together.
+GATHER_SECONDS: Final = 0.25
+
 _NEVER: Final = 0, float("-inf")
 
 
@@ -69,6 +73,7 @@ class Receipts:
         self._waiting: dict[str, HasRead] = {}
         self._left: set[str] = set()
         """Users who left the room while one of their markers waited or was just sent."""
+        self._sent_at = float("-inf")
 
     @property
     def is_quiet(self) -> bool:
@@ -97,8 +102,10 @@ class Receipts:
         """Send no waiting marker: the room has become large."""
         self._waiting.clear()
 
-    def due(self, now: float) -> Sequence[HasRead]:
-        """Return the markers to send now."""
+    def due(self, now: float, *, is_tick: bool) -> Sequence[HasRead]:
+        """Return the markers to send now, on a tick or between two."""
+        if not is_tick and self._sent_at < now < self._sent_at + GATHER_SECONDS:
+            return ()
         due = {
             key
             for key in self._waiting.keys() | self._left
@@ -110,5 +117,6 @@ class Receipts:
         reads = [read for key, read in self._waiting.items() if key in due]
         for read in reads:
             self._sent[read.user] = read.seq, now
+            self._sent_at = now
             del self._waiting[read.user]
         return reads

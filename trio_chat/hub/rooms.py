@@ -193,7 +193,7 @@ class Rooms:
         room.receipts.grow(read)
         if read.user not in room.presence:
             room.receipts.leave(read.user)
-        self._notifier.notify_read(room, plan)
+        self._notifier.notify_read(room, plan, is_tick=False)
 
     # --- joining and leaving ---------------------------------------------------------------------
 
@@ -269,6 +269,6 @@ class Rooms:
                 room.typing.expire(plan.now)
                 self._notifier.notify_typing(room, plan)
             if not room.receipts.is_quiet:
-                self._notifier.notify_read(room, plan)
+                self._notifier.notify_read(room, plan, is_tick=True)
             if not away_until and room.typing.is_quiet and room.receipts.is_quiet:
                 del self._restless[room]

@@ -208,9 +208,9 @@ class PresenceNotifier:
             plan.steps.append(ToRoom(room, messages.Typing(room.name, shown, is_typing, plan.ts)))
             room.typing_sent_at = plan.now
 
-    def notify_read(self, room: Room, plan: Plan) -> None:
+    def notify_read(self, room: Room, plan: Plan, *, is_tick: bool) -> None:
         """Send the read markers that are due."""
         if self.is_large(room.presence):
             room.receipts.forget()
-        for read in room.receipts.due(plan.now):
+        for read in room.receipts.due(plan.now, is_tick=is_tick):
             plan.steps.append(ToRoom(room, PerVersion(None, read)))
