@@ -2,7 +2,7 @@
 
 import zlib
 
-from tests.support.frames import CONTINUATION, RSV1, TEXT, frame
+from tests.support.frames import RSV1, TEXT, frame
 
 OFFER = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
 """As browsers offer it."""
@@ -20,20 +20,6 @@ def deflated(payload: bytes, level: int = 6) -> bytes:
 def message(payload: bytes, opcode: int = TEXT) -> bytes:
     """Make a frame of what has been deflated."""
     return frame(opcode, payload, rsv=RSV1)
-
-
-def in_fragments(payload: bytes, size: int, opcode: int = TEXT) -> bytes:
-    """Make frames of so many bytes each of what has been deflated."""
-    parts = [payload[place : place + size] for place in range(0, len(payload), size)]
-    return b"".join(
-        frame(
-            CONTINUATION if number else opcode,
-            part,
-            rsv=0 if number else RSV1,
-            fin=number == len(parts) - 1,
-        )
-        for number, part in enumerate(parts)
-    )
 
 
 def zeros(size: int) -> bytes:

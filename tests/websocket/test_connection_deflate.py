@@ -80,6 +80,7 @@ BOMB = deflate(bytes(65_537))
     ("sent", "code"),
     [
         ([frame(Opcode.PING, b"p", rsv=RSV1)], 1002),
+        ([begin(Opcode.TEXT, BOMB[:5], fin=False), frame(Opcode.CONT, rsv=RSV1)], 1002),
         ([begin(Opcode.TEXT, deflate(b"\xff"), fin=False), frame(Opcode.CONT)], 1007),
         ([begin(Opcode.TEXT, BOMB[:5], fin=False), frame(Opcode.CONT, BOMB[5:])], 1009),
     ],
