@@ -23,12 +23,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def kind(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, ...]:
-    """The flags of a server that is plain, speaks TLS, or has a store in a file."""
+    """The flags of a server that is plain or speaks TLS."""
     match getattr(request, "param", "plain"):
         case "tls":
             return certificate_files(tmp_path_factory.mktemp("tls")).settings
-        case "sqlite":
-            return ("--store", f"sqlite:{tmp_path_factory.mktemp('store')}/chat.db")
     return ()
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from itertools import repeat
 
 from tests.support.frames import (
-    BINARY,
     CLOSE,
     CONTINUATION,
     PING,
@@ -53,31 +52,6 @@ def flooded(name: str, chunk: bytes, times: int, *codes: int, **options: int) ->
     return BadInput(name, run, joins=True, may_appear="flood")
 
 
-def flooded_echo(name: str, chunk: bytes, times: int) -> BadInput:
-    """Return a flood of the echo that nobody reads: the server waits, and counts no frames."""
-
-    def run(scene: Scene) -> None:
-        connection = scene.upgraded("/ws/echo", receive_buffer_bytes=4096)
-        flood(connection, repeat(chunk, times), reading=False)
-
-    return BadInput(name, run)
-
-
-def fragments_echoed(scene: Scene) -> None:
-    """Check that fragments of the echo count together, and that empty ones make one message."""
-    connection = scene.upgraded("/ws/echo")
-    connection.push(frame(TEXT, b"x", fin=False))
-    flood(connection, repeat(frame(CONTINUATION, fin=False) * 10_000, 5))
-    connection.push(frame(CONTINUATION, b"y"))
-    echoed = connection.read_frame()
-    assert echoed is not None
-    assert echoed.payload == b"xy"
-    connection.push(frame(BINARY, b"x", fin=False))
-    flood(connection, repeat(frame(CONTINUATION, b"x", fin=False) * 10_000, 1_000))
-    assert_closes(connection, 1009)
-
-
-PINGS = frame(PING, b"x" * 125)
 CRUMBS = frame(CONTINUATION, b"x", fin=False) * 10_000
 
 FLOODS = [
@@ -91,11 +65,7 @@ FLOODS = [
         receive_buffer_bytes=4096,
     ),
     flooded("messages never read", text("flood") * 100, 20, 4005, receive_buffer_bytes=1 << 16),
-    flooded("typing", text('{"type":"typing","isTyping":false}') * 100, 40, 4005),
     flooded("pongs", frame(PONG, b"x") * 100, 40, 4005),
-    flooded_echo("echoed pings never read", PINGS * 1_000, 100),
-    flooded_echo("echoes never read", binary(bytes(60_000)), 200),
-    BadInput("echoed fragments", fragments_echoed),
 ]
 
 

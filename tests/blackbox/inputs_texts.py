@@ -1,14 +1,9 @@
 """Bad messages and names, one of each kind; the tests of ``protocol`` have all of them."""
 
-import json
-
 from tests.support.frames import TEXT, frame, text
-from tests.support.raw import Event, RawConnection
 
 from .scene import (
-    STILL_HERE,
     BadInput,
-    Scene,
     accepted,
     bad_first_frame,
     binary,
@@ -74,82 +69,4 @@ FIRST_FRAMES = [
 ]
 
 
-def answer(connection: RawConnection) -> Event:
-    """Return the next answer to this connection alone."""
-    while True:
-        event = connection.read_event()
-        if event["type"] in {"error", "ack", "history", "joined"}:
-            return event
-
-
-def in_version_2(name: str, messages: list[str], *answers: str) -> BadInput:
-    """Return messages in one packet, each with the code or type of its answer; one for all."""
-
-    def run(scene: Scene) -> None:
-        connection = scene.upgraded()
-        connection.push(text(HELLO % json.dumps(scene.name)))
-        while connection.read_event().get("message") != f"{scene.name} has joined the chat":
-            pass
-        connection.push(b"".join(map(text, messages)))
-        events = [answer(connection) for _ in messages]
-        expected = list(answers) * (len(messages) if len(answers) == 1 else 1)
-        codes = [str(event.get("code", event["type"])) for event in events]
-        assert sorted(codes) == sorted(expected)
-        connection.push(text(json.dumps({"type": "message", "message": STILL_HERE, "ref": "last"})))
-        ack = answer(connection)
-        assert (ack["type"], ack["ref"], ack["dup"]) == ("ack", "last", False), ack
-        while connection.read_event().get("message") != STILL_HERE:
-            pass
-        connection.say_goodbye()
-
-    return BadInput(f"version 2: {name}", run, joins=True, texts=(STILL_HERE,))
-
-
-EXTREMES = ("9" * 5000, "-" + "9" * 5000, "1e999", "1e-999", "NaN", "-Infinity")
-
-VERSION_2 = [
-    in_version_2(
-        "extreme numbers",
-        [
-            whole % number
-            for number in EXTREMES
-            for whole in (
-                '{"type":"read","seq":%s}',
-                '{"type":"message","message":%s}',
-                '{"type":"join","room":"x","since":%s}',
-                '{"type":"typing","isTyping":%s}',
-            )
-        ],
-        "bad_request",
-    ),
-    in_version_2(
-        "malformed objects",
-        [
-            NESTED,
-            '{"x":' * 10_000 + "1" + "}" * 10_000,
-            HELLO % '"somebody else"',
-            '{"type":"__class__","message":"x"}',
-            '{"type":"join","room":"../../etc/passwd"}',
-            '{"type":"message","message":"x","ref":"a\\u202eb"}',
-            '{"type":"message","message":"x","ref":"' + "r" * 60_000 + '"}',
-            '{"type":"message","message":"x","\\ud800":1}',
-            '{"type":"message","message":"x","message":5}',
-            '{"type":"message",/* */"message":"x"}',
-            '\ufeff{"type":"message","message":"x"}',
-            '{"type":"history","before":5,"after":1}',
-            '{"type":"read","seq":9007199254740991}',
-        ],
-        "bad_request",
-    ),
-    in_version_2(
-        "odd but valid",
-        [
-            '{"type":"history","limit":1,"__proto__":{"x":[{}]}}',
-            '{"type":5,"type":"history"}',
-            '{"type":"history","room":null,"before":null,"ref":null}',
-        ],
-        "history",
-    ),
-]
-
-TEXTS: list[BadInput] = PLAIN + FIRST_FRAMES + VERSION_2
+TEXTS: list[BadInput] = PLAIN + FIRST_FRAMES

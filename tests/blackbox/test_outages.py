@@ -16,7 +16,6 @@ from tests.support.postgres import Cluster
 from tests.support.server import ChatServer
 
 from .outage import Outage, outage_under_load
-from .test_starting import refused_start
 
 MOST_GROWTH_KIB = 10 * 1024
 """The flood sends twice as much, so more growth means an unbounded queue."""
@@ -100,15 +99,6 @@ async def test_the_chat_survives_postgresql_without_free_connections(
             why = await outage.check_outage()
         assert "no connections left" in why
         await outage.check_recovery()
-
-
-def test_a_second_server_on_one_database_is_refused(cluster: Cluster) -> None:
-    url = cluster.fresh_url()
-    with ChatServer("--store", url) as server:
-        line = refused_start("--store", url)
-        assert "another process has the store" in line
-        assert cluster.password not in line
-        assert not server.has_ended
 
 
 def test_shutdown_does_not_wait_for_a_hung_store(cluster: Cluster) -> None:

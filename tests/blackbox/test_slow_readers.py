@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
@@ -87,26 +86,3 @@ def test_the_server_resets_a_client_that_reads_nothing_for_a_write_timeout(
     server.wait_for_open_files(server.idle_open_files + 2)  # the bystander's and the talker's
     with pytest.raises(AssertionError, match="without a close frame"):
         read_to_the_close(stuck)
-
-
-def test_the_hub_removes_once_a_client_that_is_dropped_while_it_leaves(
-    server: ChatServer, talker: Chatter, bystander: Bystander
-) -> None:
-    since = len(bystander.events)
-    names = [f"torn {number}" for number in range(20)]
-    with ExitStack() as stack, bystander.watching() as watched:
-        torn = [
-            stack.enter_context(joined(server.address, name, receive_buffer_bytes=4096))
-            for name in names
-        ]
-        for number in range(300):
-            bystander.receive_from(talker, f"{number} {LONG}")
-            if number % 30 == 0:
-                torn.pop().reset()  # before, at and after the drop of the others
-        for connection in torn:
-            connection.reset()
-        for name in names:
-            bystander.wait_for(has_left(name), since=since)
-    assert watched.slowest < ROUND_TRIP_SECONDS
-    for name in names:
-        assert sum(map(has_left(name), bystander.events[since:])) == 1

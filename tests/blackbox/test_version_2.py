@@ -18,7 +18,7 @@ SETTINGS = (*NO_LIMITS, "--send-buffer-bytes", "4096")
 Speak = Callable[..., Speaker]
 
 PAGE = "\U0001f600" * 4096
-"""16 KiB: sixteen of them are more than one ``joined`` holds."""
+"""16 KiB."""
 
 
 def hello(name: str, rooms: dict[str, dict[str, object]]) -> bytes:
@@ -78,37 +78,6 @@ def test_a_dropped_client_resumes_without_a_gap_and_unnoticed(
     received = bob.fence(room)
     assert not [event for event in received if has_left("slow")(event) or event.get("offline")]
     assert len([event for event in received if event["type"] == "message"]) == 300
-
-
-def test_fifty_rooms_with_full_histories_drop_no_client(
-    speak: Speak, server: ChatServer, room: str
-) -> None:
-    rooms: dict[str, dict[str, object]] = {f"{room}.{number}": {} for number in range(50)}
-    writer = speak("writer", rooms)
-    writer.arrive()
-    for _ in range(17):
-        for each in rooms:
-            writer.send(type="message", room=each, message=PAGE)
-        writer.ask("message", room=each, message="read by the writer")
-    joined: dict[str, Event] = {}
-    here: set[str] = set()
-    with RawConnection(server.address, receive_buffer_bytes=65536) as ann:
-        ann.upgrade()
-        ann.push(hello("ann", rooms))
-        for each in rooms:
-            writer.ask("message", room=each, message="sent while nobody reads")
-        while here < rooms.keys():
-            event = ann.read_event()
-            if event["type"] == "joined":
-                joined[event["room"]] = event
-            elif event["type"] == "system":
-                assert event["seq"] == joined[event["room"]]["head"] + 1
-                here.add(event["room"])
-        ann.say_goodbye()
-    for event in joined.values():
-        assert len(event["history"]) >= 14
-        assert event["history"][-1]["seq"] == event["head"]
-        assert event["more"] is True
 
 
 def test_hundreds_of_requests_at_once_delay_no_bystander(

@@ -170,6 +170,11 @@ def test_only_wire_names_are_accepted(key: str) -> None:
     assert refusal('{"Message":"hi"}') == "Invalid message: check message"
 
 
+def test_the_last_of_equal_keys_counts() -> None:
+    assert decode('{"type":5,"type":"read","seq":1}') == ReadMarker(1)
+    assert refusal('{"type":"read","seq":1,"seq":"1"}') == "Invalid read: check seq"
+
+
 def test_fields_of_the_server_are_ignored() -> None:
     text = '{"type":"read","seq":5,"user":"bob","shown":"Bob","member":"bob"}'
     assert decode(text) == ReadMarker(5)
