@@ -66,7 +66,7 @@ def test_lines_are_written_in_their_order() -> None:
     writer = LineWriter(stream)
     for number in range(5000):
         writer.write(f"{number}\n")
-    writer.close()
+    writer.close(PATIENCE_SECONDS)
     assert stream.getvalue().split() == [str(number) for number in range(5000)]
     assert writer.dropped == 0
 

@@ -1,6 +1,6 @@
 """The server with its store broken on purpose: ``python -m tests.stress.torture.lossy``.
 
-It reports one append in five as committed and discards it; the torture test must notice.
+It reports one append in three as committed and discards it; the torture test must notice.
 """
 
 import sys
@@ -13,14 +13,14 @@ from trio_chat.protocol.events import Draft
 from trio_chat.store.base import Commit, Stored
 from trio_chat.store.sql.store import SqlStore
 
-EVERY = 5
+EVERY = 3
 
 _append = SqlStore.append
 _numbers = count(1)
 
 
 async def lose(self: SqlStore, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-    """Append the drafts, except every fifth time: then number and discard them."""
+    """Append the drafts, except every third time: then number and discard them."""
     if next(_numbers) % EVERY:
         return await _append(self, drafts, marks)
     positions = await self.positions({draft.room for draft in drafts})

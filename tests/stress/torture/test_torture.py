@@ -39,7 +39,7 @@ async def test_acknowledged_messages_survive_cuts_and_kills_once_and_in_order(
 
 
 async def test_the_trial_detects_a_store_that_loses_commits(tmp_path: Path) -> None:
-    plan = Plan(SEED, clients=6, kills=1, least_seconds=1.0)
+    plan = Plan(SEED, clients=6, kills=1, least_seconds=2.0, most_seconds=3.0)
     verdict = await torture(plan, f"sqlite:{tmp_path}/chat.db", tmp_path / "stderr", LOSSY)
     assert verdict.lost > 0, str(verdict)
     assert verdict.unstored > 0, str(verdict)
