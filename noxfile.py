@@ -62,7 +62,7 @@ YIELDS = 10
 LOCKED = {
     "backend": ("requirements/backend.in",),
     "base": ("pyproject.toml",),
-    "server": ("pyproject.toml", "--extra", "postgres", "--extra", "redis"),
+    "server": ("pyproject.toml", "--extra", "postgres", "--extra", "redis", "--extra", "brotli"),
     **{group: ("--group", group) for group in PROJECT["dependency-groups"]},
 }
 """The files of requirements/, and the source of each."""

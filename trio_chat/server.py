@@ -256,6 +256,7 @@ class Server:
     ) -> None:
         self.certificate = certificate
         context = Context(settings, metrics, wall_ms, _id_maker(node))
+        pages = StaticFiles(find_static_folder(), settings.embed_origin)
         self._cluster: Cluster | None = None
         self._foreign: ForeignNodes | None = None
         self._registration: Registration | None = None
@@ -290,15 +291,16 @@ class Server:
             partial(watch_lag, metrics),
             *cluster_tasks,
             self.endpoint.timers.run,
+            partial(trio.to_thread.run_sync, pages.add_brotli, abandon_on_cancel=True),
         )
-        """The tasks that run until the end, besides the acceptor."""
+        """The tasks that run beside the acceptor, nearly all until the end."""
         self._handshakes = FairQueue(_HANDSHAKES_AT_ONCE)
         self._metrics = metrics
         self._store_error = kept.last_error
         self._backplane = backplane
         self._front = HttpFront(
             routes=Routes(
-                pages=StaticFiles(find_static_folder(), settings.embed_origin),
+                pages=pages,
                 readiness=self._readiness,
                 metrics_text=metrics.text,
                 metrics_content_type=metrics.content_type,

@@ -9,6 +9,18 @@ from trio_chat.http.static import StaticFile, StaticFiles
 
 GZIP = (b"accept-encoding", b"gzip, deflate, br")
 
+CODINGS = {
+    b"gzip, deflate, br": b"br",
+    b"*": b"br",
+    b"br": b"br",
+    b"br;q=0.5, gzip": b"gzip",
+    b"br;q=0, *": b"gzip",
+    b"gzip": b"gzip",
+    b"br;q=0.5, identity": None,
+    b"": None,
+}
+"""The coding for each ``Accept-Encoding`` where both exist."""
+
 
 @pytest.fixture
 def script(pages_folder: Path) -> StaticFile:
@@ -114,6 +126,23 @@ def test_text_is_compressed_for_a_client_that_prefers_that(
     assert (headers.get(b"content-encoding"), headers[b"vary"]) == (coding, b"accept-encoding")
     body = gzip.decompress(response.body) if coding else response.body
     assert body == b"let a;\n" * 100
+
+
+def test_pages_and_what_they_load_come_in_brotli_once_that_is_made(pages_folder: Path) -> None:
+    brotli = pytest.importorskip("brotli")
+    (pages_folder / "chat.html").write_text("<p>a</p>\n" * 100)
+    files = StaticFiles(pages_folder)
+    page = files.page("chat.html")  # held from before, as routes do
+    before = {accepted: page.answer(((b"accept-encoding", accepted),)) for accepted in CODINGS}
+    files.add_brotli()
+    for accepted, coding in CODINGS.items():
+        response = page.answer(((b"accept-encoding", accepted),))
+        headers = dict(response.headers)
+        assert (headers.get(b"content-encoding"), headers[b"vary"]) == (coding, b"accept-encoding")
+        assert (response == before[accepted]) == (coding != b"br")
+        if coding == b"br":
+            assert brotli.decompress(response.body) == page.plain.body
+            assert headers[b"etag"] not in {dict(old.headers)[b"etag"] for old in before.values()}
 
 
 def test_each_coding_has_its_own_tag(long_script: StaticFile) -> None:

@@ -2,19 +2,19 @@
 
 Each file has two names. ``/static/js/chat.js`` is the current file, so a browser revalidates it
 each time. ``/static/DIGEST/js/chat.js`` never changes, so a browser caches it. The digest covers
-all files, and the pages refer to the second name (`trio_chat.pages.site`). Text is compressed once,
-at start.
+all files, and the pages refer to the second name (`trio_chat.pages.site`). Text is compressed once:
+with gzip at start, and what the pages load with brotli soon after, where that is installed.
 """
 
 import errno
 import gzip
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from attrs import field, frozen
+from attrs import define, field
 
 from trio_chat.http.request import joined, members
 from trio_chat.http.response import Headers, Response
@@ -65,17 +65,17 @@ _KEPT_BY_304: Final = frozenset({b"etag", b"cache-control", b"vary"})
 _WEIGHT: Final = re.compile(rb"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
 
-@frozen
+@define
 class StaticFile:
     """One file under one name.
 
     Attributes:
         plain: The response of a 200 without compression; its ``ETag`` is a strong validator.
-        compressed: The same with gzip; None if that is not smaller.
+        coded: The same by content coding, the best first; empty if gzip makes it no smaller.
     """
 
     plain: Response = field(repr=False)
-    compressed: Response | None = field(repr=False)
+    coded: Mapping[bytes, Response] = field(repr=False)
 
     @classmethod
     def of(
@@ -105,17 +105,22 @@ class StaticFile:
             *(((b"vary", b"accept-encoding"),) if is_smaller else ()),
             *more_headers,
         )
-        plain = Response(200, ((b"etag", b'"%s"' % tag), *headers), body)
-        if not is_smaller:
-            return cls(plain, None)
-        coding = (b"content-encoding", b"gzip")
-        return cls(plain, Response(200, ((b"etag", b'"%s-gzip"' % tag), coding, *headers), small))
+        file = cls(Response(200, ((b"etag", b'"%s"' % tag), *headers), body), {})
+        if is_smaller:
+            file.add_coding(b"gzip", small)
+        return file
+
+    def add_coding(self, coding: bytes, small: bytes) -> None:
+        """Add a content coding, better than those it has; in any thread."""
+        (_, tag), *headers = self.plain.headers
+        own = ((b"etag", b'%s-%s"' % (tag[:-1], coding)), (b"content-encoding", coding))
+        # A new mapping: another thread may be reading the old one.
+        self.coded = {coding: Response(200, (*own, *headers), small), **self.coded}
 
     def answer(self, headers: Headers) -> Response:
         """Return the file as the client accepts it; 304 if its ``If-None-Match`` names that."""
-        chosen = self.plain
-        if self.compressed is not None and _accepts_gzip(headers):
-            chosen = self.compressed
+        coded = self.coded
+        chosen = coded.get(_preferred(coded, headers), self.plain)
         (_, etag), *_ = chosen.headers
         tags = joined(headers, b"if-none-match")
         # This field compares weakly (RFC 9110 section 13.1.2).
@@ -156,6 +161,23 @@ class StaticFiles:
         for name, body in site.pages.items():
             small = _compressed(name, body)
             self._files[name] = StaticFile.of(name, body, small, more_headers=headers)
+        scripts_and_styles = (name for name in site.files if name.startswith("page/"))
+        self._loaded = (*site.pages, *(f"{self.version}/{name}" for name in scripts_and_styles))
+
+    def add_brotli(self) -> None:
+        """Compress the pages and what they load with brotli too, if it is installed.
+
+        It takes half a second, so it runs in a thread. Until then clients get gzip.
+        """
+        try:
+            # It is an extra.
+            import brotli  # noqa: PLC0415
+        except ImportError:
+            return
+        for name in self._loaded:
+            file = self._files[name]
+            if file.coded:
+                file.add_coding(b"br", brotli.compress(file.plain.body))
 
     def find(self, name: str) -> StaticFile | None:
         """Return the file with exactly this name, e.g. ``chat.js``; no path escapes the folder."""
@@ -188,12 +210,20 @@ def _compressed(name: str, body: bytes) -> bytes:
     return gzip.compress(body, mtime=0) if name.endswith(_COMPRESSED) else body
 
 
-def _accepts_gzip(headers: Headers) -> bool:
-    """Return whether the client prefers gzip to no coding (RFC 9110 section 12.5.3)."""
+def _preferred(codings: Collection[bytes], headers: Headers) -> bytes:
+    """Return the coding that the client prefers, or ``identity`` (RFC 9110 section 12.5.3).
+
+    Args:
+        codings: Those that exist. The client gets the first of those it likes equally.
+        headers: Of the request.
+    """
     weights: dict[bytes, float] = {}
     for member in members(headers, b"accept-encoding"):
         coding, *parameters = member.split(b";")
         weight = _WEIGHT.fullmatch(b";".join(parameters)) if parameters else None
         weights[coding.strip().lower()] = float(weight[1]) if weight else float(not parameters)
-    gzip_weight = weights.get(b"gzip", weights.get(b"x-gzip", weights.get(b"*", 0)))
-    return gzip_weight > 0 and gzip_weight >= weights.get(b"identity", 0)
+    weights.setdefault(b"gzip", weights.get(b"x-gzip", weights.get(b"*", 0)))
+    weights.setdefault(b"br", weights.get(b"*", 0))
+    least = weights.get(b"identity", 0)
+    wanted = [one for one in codings if weights[one] > 0 and weights[one] >= least]
+    return max(wanted, key=weights.__getitem__, default=b"identity")
