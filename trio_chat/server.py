@@ -38,7 +38,7 @@ from trio_chat.http.accept import Acceptor
 from trio_chat.http.front import HttpFront
 from trio_chat.http.response import RefusalLog
 from trio_chat.http.routes import Readiness, Routes
-from trio_chat.http.static import StaticFiles
+from trio_chat.http.static import StaticFiles, add_brotli
 from trio_chat.hub.hub import Hub
 from trio_chat.hub.other_nodes import OtherNodes
 from trio_chat.lag import watch_lag
@@ -291,7 +291,7 @@ class Server:
             partial(watch_lag, metrics),
             *cluster_tasks,
             self.endpoint.timers.run,
-            partial(trio.to_thread.run_sync, pages.add_brotli, abandon_on_cancel=True),
+            partial(add_brotli, pages),
         )
         """The tasks that run beside the acceptor, nearly all until the end."""
         self._handshakes = FairQueue(_HANDSHAKES_AT_ONCE)

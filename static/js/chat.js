@@ -9,7 +9,6 @@ import { TOKEN_EXPIRED } from "./client/closecodes.js";
 import { socketUrl } from "./client/connection.js";
 import { CurrentSession } from "./client/current.js";
 import { DEFAULT_ROOM, MAX_ROOMS } from "./client/wire.js";
-import { followCopies } from "./copying.js";
 import { find } from "./dom.js";
 import { Drafts } from "./drafts.js";
 import { Drawer } from "./drawer.js";
@@ -25,7 +24,6 @@ import { followPanels } from "./panels.js";
 import { Places } from "./places.js";
 import { Preferences } from "./preferences.js";
 import { RoomList } from "./roomlist.js";
-import { roomOptions } from "./roomoptions.js";
 import { stateOf } from "./roomstate.js";
 import { RoomView } from "./roomview.js";
 import { listenForShortcuts } from "./shortcuts.js";
@@ -73,13 +71,17 @@ const updates = new Redraw((changed) => {
 const view = new RoomView(isSelf, countUnread);
 const roomList = new RoomList(find("#rooms", HTMLElement), {
   onOpen: openRoom,
-  optionsOf: (room, isOneOfMany) => {
+  optionsOf: ({ roomOptions }, room, isOneOfMany) => {
     if (preferences === null || notifications === null) return [];
     return roomOptions(room, preferences, notifications, isOneOfMany ? askToLeave : null);
   },
 });
 
-followFirstAct(chatPage, (text) => view.showError(text));
+followFirstAct(chatPage, {
+  // A person acts before they can select anything to copy.
+  onLoaded: ({ followCopies }) => followCopies(find("#messages", HTMLElement)),
+  onError: (text) => view.showError(text),
+});
 followPanels({
   session: () => sessions.session,
   notifications: () => notifications,
@@ -98,7 +100,6 @@ for (const event of ["pagehide", "visibilitychange"]) globalThis.addEventListene
     drafts?.flush();
     updates.flush(); // A hidden page draws no frame, and the last change may wait for one.
   });
-followCopies(find("#messages", HTMLElement));
 listenForShortcuts(chatPage, () => view.focus());
 followNewLinks(takeNewLogin);
 // After that: a token leaves the address before the address opens a room.

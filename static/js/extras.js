@@ -5,7 +5,9 @@ import { NotifyDialog } from "./notifydialog.js";
 import { Switcher } from "./switcher.js";
 
 export { Completion } from "./completion.js";
+export { followCopies } from "./copying.js";
 export { Menu } from "./menu.js";
+export { roomOptions } from "./roomoptions.js";
 export { shortcutRows } from "./shortcutlist.js";
 
 /**

@@ -16,12 +16,17 @@ let extras = null;
 let failures = 0;
 /** @param {string} _text */
 let showError = (_text) => {};
+/** @param {Extras} _extras */
+let begin = (_extras) => {};
 
 /**
  * @param {HTMLElement} page The first key or press there loads the part.
- * @param {(text: string) => void} onError Shows a message to the person.
+ * @param {object} listener
+ * @param {(extras: Extras) => void} listener.onLoaded Called once, before the first use.
+ * @param {(text: string) => void} listener.onError Shows a message to the person.
  */
-export function followFirstAct(page, onError) {
+export function followFirstAct(page, { onLoaded, onError }) {
+  begin = onLoaded;
   showError = onError;
   const prefetch = () => load().catch((error) => console.info("the extras did not load:", error));
   for (const act of ["keydown", "pointerdown"]) page.addEventListener(act, prefetch, { once: true, capture: true });
@@ -42,10 +47,16 @@ export async function withExtras(use) {
 
 function load() {
   // Under the same address, some browsers would not fetch a failed module again.
-  extras ??= import("./extras.js" + (failures > 0 ? `?${failures}` : "")).catch((error) => {
-    extras = null;
-    failures += 1;
-    throw error;
-  });
+  extras ??= import("./extras.js" + (failures > 0 ? `?${failures}` : "")).then(
+    (loaded) => {
+      begin(loaded);
+      return loaded;
+    },
+    (error) => {
+      extras = null;
+      failures += 1;
+      throw error;
+    },
+  );
   return extras;
 }

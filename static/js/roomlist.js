@@ -35,7 +35,7 @@ export class RoomList {
    * @param {HTMLElement} root Contains the list and the form.
    * @param {object} listener
    * @param {(name: string) => void} listener.onOpen The room may not be joined yet.
-   * @param {(room: RoomState, mayLeave: boolean) => import("./menu.js").Item[]} listener.optionsOf
+   * @param {(extras: import("./later.js").Extras, room: RoomState, mayLeave: boolean) => import("./menu.js").Item[]} listener.optionsOf
    */
   constructor(root, listener) {
     this.#list = find("#rooms-list", HTMLElement, root);
@@ -193,11 +193,11 @@ export class RoomList {
 
   /** @param {string} name */
   #openMenu(name) {
-    withExtras(({ Menu }) => {
+    withExtras((extras) => {
       const [row, room] = [this.#rows.get(name), this.#rooms.find((one) => one.name === name)];
       if (row === undefined || room === undefined) return;
-      this.#menu ??= new Menu(this.#root);
-      const items = this.#listener.optionsOf(room, this.#rooms.length > 1);
+      this.#menu ??= new extras.Menu(this.#root);
+      const items = this.#listener.optionsOf(extras, room, this.#rooms.length > 1);
       this.#menu.open(row.options, t("rooms.options-of", { room: name }), items);
     });
   }

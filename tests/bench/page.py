@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.e2e.browser import LOCALE, chromium
-from tests.e2e.server import serving
+from tests.e2e.server import serving, wait_for_brotli
 from tests.e2e.windows import ChatWindow
 from tests.support.server import ChatServer
 
@@ -186,6 +186,7 @@ def measure_first_load(browser: Browser, server: ChatServer) -> None:
 
     The person joins as soon as the form checks a name, which is before the rest has loaded.
     """
+    wait_for_brotli(server)
     context = browser.new_context(locale=LOCALE)
     page = context.new_page()
     devtools = context.new_cdp_session(page)

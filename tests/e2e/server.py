@@ -2,9 +2,11 @@
 
 from pathlib import Path
 from unittest.mock import patch
+from urllib.request import Request, urlopen
 
 from tests.support.ports import free_port
 from tests.support.server import ChatServer
+from tests.support.waiting import eventually
 
 GRACE_SECONDS = 60.0
 """How long the server waits for a connection or a node's users to come back, so that no page has to
@@ -14,6 +16,17 @@ hurry on a busy machine. The unit tests hold it to 5 s on a clock of their own."
 def serving(stderr: Path, *settings: str) -> ChatServer:
     """Return a server, not yet started, that waits `GRACE_SECONDS` and keeps its port."""
     return ChatServer(*settings, stderr=stderr, port=free_port(), prepare=give_time)
+
+
+def wait_for_brotli(server: ChatServer) -> None:
+    """Wait until the server has compressed its pages with brotli, a few seconds after its start."""
+    asked = Request(server.page("/"), headers={"Accept-Encoding": "br"})
+
+    def has_brotli() -> bool:
+        with urlopen(asked) as answer:
+            return bool(answer.headers["Content-Encoding"] == "br")
+
+    eventually(has_brotli, "the page comes in brotli")
 
 
 def give_time() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+import trio
 from attrs import define, field
 
 from trio_chat.http.request import joined, members
@@ -56,6 +57,9 @@ _ASK_EACH_TIME: Final = b"no-cache"
 
 _KEEP_FOR_EVER: Final = b"public, max-age=31536000, immutable"
 """A year is the longest common age of caches (RFC 9111 section 1.2.2)."""
+
+BROTLI_AFTER_SECONDS: Final = 5.0
+"""From the start: clients that reconnect after a restart come first."""
 
 _OPAQUE_TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
@@ -162,12 +166,12 @@ class StaticFiles:
             small = _compressed(name, body)
             self._files[name] = StaticFile.of(name, body, small, more_headers=headers)
         scripts_and_styles = (name for name in site.files if name.startswith("page/"))
-        self._loaded = (*site.pages, *(f"{self.version}/{name}" for name in scripts_and_styles))
+        self._loaded = (*(f"{self.version}/{name}" for name in scripts_and_styles), *site.pages)
 
     def add_brotli(self) -> None:
         """Compress the pages and what they load with brotli too, if it is installed.
 
-        It takes half a second, so it runs in a thread. Until then clients get gzip.
+        It takes half a second of processor time. Until then clients get gzip.
         """
         try:
             # It is an extra.
@@ -193,6 +197,12 @@ class StaticFiles:
             missing = str(self._folder / name)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), missing)
         return file
+
+
+async def add_brotli(pages: StaticFiles) -> None:
+    """Add brotli in a thread, once the busy seconds of a start are over. A cancellation ends it."""
+    await trio.sleep(BROTLI_AFTER_SECONDS)
+    await trio.to_thread.run_sync(pages.add_brotli, abandon_on_cancel=True)
 
 
 def _page_headers(embed_origins: Collection[str]) -> Headers:

@@ -19,6 +19,10 @@ async function joinWith(...events) {
   for (const event of events) server.store({ type: "message", username: "bob", ...event });
   server.read = events.length;
   await join();
+  // What copies loads at the first act.
+  one("#notify").click();
+  await until("dialog", () => one("#notify-dialog").open);
+  one("#notify-close").click();
 }
 
 export const tests = {
