@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.e2e.browser import LOCALE, chromium
-from tests.e2e.server import serving, wait_for_brotli
+from tests.e2e.server import serving_brotli, wait_for_brotli
 from tests.e2e.windows import ChatWindow
 from tests.support.server import ChatServer
 
@@ -230,7 +230,7 @@ def main(seconds: float) -> None:
     """Measure all."""
     with (
         tempfile.TemporaryDirectory() as scratch,
-        serving(
+        serving_brotli(
             Path(scratch) / "server.log", "--message-rate", "0", "--upgrade-rate", "0"
         ) as server,
         chromium() as browser,

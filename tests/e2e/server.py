@@ -18,8 +18,21 @@ def serving(stderr: Path, *settings: str) -> ChatServer:
     return ChatServer(*settings, stderr=stderr, port=free_port(), prepare=give_time)
 
 
+def serving_brotli(stderr: Path, *settings: str) -> ChatServer:
+    """Return a server that compresses its pages with brotli at once."""
+    return ChatServer(*settings, stderr=stderr, port=free_port(), prepare=hurry_brotli)
+
+
+def hurry_brotli() -> None:
+    """Let the server in this process wait for nothing before that."""
+    from trio_chat.http import static  # noqa: PLC0415 - as in `give_time`
+
+    patch.object(static, "BROTLI_AFTER_SECONDS", 0).start()
+    give_time()
+
+
 def wait_for_brotli(server: ChatServer) -> None:
-    """Wait until the server has compressed its pages with brotli, a few seconds after its start."""
+    """Wait until a server of `serving_brotli` has compressed its pages."""
     asked = Request(server.page("/"), headers={"Accept-Encoding": "br"})
 
     def has_brotli() -> bool:

@@ -1,6 +1,8 @@
 """The page loads although files fail, and requests almost nothing on a second visit."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -8,7 +10,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat
-from tests.e2e.server import wait_for_brotli
+from tests.e2e.server import serving_brotli, wait_for_brotli
 from tests.support.server import ChatServer
 
 FAILED = "Part of this page failed to load"
@@ -147,6 +149,12 @@ FIRST_LOAD_BYTES = 50_000
 LOADED = """() => performance.getEntries()
   .filter(({ entryType }) => ["navigation", "resource"].includes(entryType))
   .map(({ name, transferSize }) => [new URL(name).pathname, transferSize])"""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ChatServer]:
+    with serving_brotli(tmp_path / "server.log") as started:
+        yield started
 
 
 def count_responses(server: ChatServer) -> float:

@@ -21,6 +21,12 @@ from trio_chat.http.request import joined, members
 from trio_chat.http.response import Headers, Response
 from trio_chat.pages.site import digest, read_site
 
+# At start: later there may be no descriptor left to open the module.
+try:
+    import brotli
+except ImportError:  # it is an extra
+    brotli = None
+
 _CONTENT_TYPES: Final = {
     ".css": b"text/css; charset=utf-8",
     ".html": b"text/html; charset=utf-8",
@@ -58,7 +64,7 @@ _ASK_EACH_TIME: Final = b"no-cache"
 _KEEP_FOR_EVER: Final = b"public, max-age=31536000, immutable"
 """A year is the longest common age of caches (RFC 9111 section 1.2.2)."""
 
-BROTLI_AFTER_SECONDS: Final = 5.0
+BROTLI_AFTER_SECONDS: Final = 30.0
 """From the start: clients that reconnect after a restart come first."""
 
 _OPAQUE_TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
@@ -173,10 +179,7 @@ class StaticFiles:
 
         It takes half a second of processor time. Until then clients get gzip.
         """
-        try:
-            # It is an extra.
-            import brotli  # noqa: PLC0415
-        except ImportError:
+        if brotli is None:
             return
         for name in self._loaded:
             file = self._files[name]
