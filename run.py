@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent
 PYTHON = ROOT / ".venv" / "bin" / "python"
 
 INSTALLED = {
-    "server": ("-c", f"{ROOT}/constraints.txt", str(ROOT)),
+    "server": ("-c", f"{ROOT}/constraints.txt", f"{ROOT}[brotli]"),
     "checks": ("--require-hashes", "-r", f"{ROOT}/requirements/nox.txt"),
 }
 """What pip installs for each command."""

@@ -120,12 +120,13 @@ async function keep(page) {
   const tag = page.headers.get("etag");
   if (tag !== null && tag === (await kept(PAGE))?.headers.get("etag")) return;
   const files = new Set([...(await page.clone().text()).matchAll(FILES)].map(([, path]) => path));
+  const version = [...files].map((file) => VERSION.exec(file)?.[0]).find((folder) => folder !== undefined);
   const shell = await caches.open(SHELL);
   await shell.addAll([...files]); // fails as a whole, so a kept page has all its files
   await shell.put(PAGE, page);
   for (const request of await shell.keys()) {
     const { pathname } = new URL(request.url);
-    const isOfPage = files.has(pathname) || [...files].some((file) => VERSION.exec(file)?.[0] === VERSION.exec(pathname)?.[0]);
+    const isOfPage = files.has(pathname) || (version !== undefined && pathname.startsWith(version));
     if (pathname !== PAGE && !isOfPage) await shell.delete(request);
   }
 }

@@ -23,7 +23,7 @@ def test_ci_runs_the_checks_as_the_readme_does() -> None:
 
 
 def test_run_installs_the_versions_that_are_tested() -> None:
-    assert run.INSTALLED["server"] == ("-c", str(ROOT / "constraints.txt"), str(ROOT))
+    assert run.INSTALLED["server"] == ("-c", str(ROOT / "constraints.txt"), f"{ROOT}[brotli]")
     nox = str(ROOT / "requirements" / "nox.txt")
     assert run.INSTALLED["checks"] == ("--require-hashes", "-r", nox)
 

@@ -248,6 +248,16 @@ class Scene:
         ]
 
 
+class AnnScene(Scene):
+    """A scene in which Ann has received event 1, the notice of her own arrival."""
+
+    ann: Recorder
+
+    async def begin(self, nursery: trio.Nursery) -> None:
+        nursery.start_soon(self.hub.run)
+        (self.ann,) = await self.members("ann", encoding=Encoding.VERSION_2)
+
+
 class Watched(Scene):
     """A hub on a watched store."""
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pytest
 import trio
 
-from tests.hub.scene import ROOM, Recorder, Scene, delete, forget, leave, read, say, types
+from tests.hub.scene import ROOM, AnnScene, delete, forget, leave, read, say, types
 from trio_chat.errors import Outage
 from trio_chat.hub.heads import DOUBT_SECONDS
 from trio_chat.hub.limits import QUIET_SECONDS
@@ -61,18 +61,16 @@ def check(fails: bool) -> None:  # noqa: FBT001
         raise Outage("out of reach")
 
 
-class Stage(Scene):
-    """A hub on such a store, and Ann, who has received event 1, her own join."""
+class Stage(AnnScene):
+    """The scene on such a store."""
 
     store: FailingStore
-    ann: Recorder
 
 
 @pytest.fixture
 async def stage(nursery: trio.Nursery) -> Stage:
     stage = Stage(FailingStore())
-    nursery.start_soon(stage.hub.run)
-    (stage.ann,) = await stage.members("ann", encoding=V2)
+    await stage.begin(nursery)
     return stage
 
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import ROOM, Recorder, Scene, forget, join, leave, read, say, types
+from tests.hub.scene import ROOM, AnnScene, Recorder, forget, join, leave, read, say, types
 from trio_chat.access.names import prepare_name
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub import renewal
@@ -64,11 +64,10 @@ class ReplacedStore(MemoryStore):
             raise Outage("disk full")
 
 
-class Stage(Scene):
-    """A hub on such a store, and Ann, who has received event 1, her own join."""
+class Stage(AnnScene):
+    """The scene on such a store."""
 
     store: ReplacedStore
-    ann: Recorder
 
     async def lose_a_message(self, *, is_found: bool = True) -> None:
         """Restore an older copy: Ann has received event 2, which it lacks."""
@@ -86,8 +85,7 @@ class Stage(Scene):
 @pytest.fixture
 async def stage(nursery: trio.Nursery) -> Stage:
     stage = Stage(ReplacedStore())
-    nursery.start_soon(stage.hub.run)
-    (stage.ann,) = await stage.members("ann", encoding=V2)
+    await stage.begin(nursery)
     return stage
 
 

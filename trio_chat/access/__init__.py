@@ -1,1 +1,1 @@
-"""Who may enter, and under which name: tokens, the keys that verify them, and names of users."""
+"""Access to the chat: tokens, the keys that verify them, and the rules for names of users."""

@@ -3,7 +3,7 @@
 Each file has two names. ``/static/js/chat.js`` is the current file, so a browser revalidates it
 each time. ``/static/DIGEST/js/chat.js`` never changes, so a browser caches it. The digest covers
 all files, and the pages refer to the second name (`trio_chat.pages.site`). Text is compressed once:
-with gzip at start, and what the pages load with brotli soon after, where that is installed.
+with gzip at start, and what the pages load with brotli half a minute later, if that is installed.
 """
 
 import errno

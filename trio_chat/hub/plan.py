@@ -65,7 +65,7 @@ class Plan:
         """Stored events that rooms have not received: they come before all steps."""
         self.news: list[object] = []  # what other nodes must learn, besides events
         self.announced: list[tuple[Room, str]] = []  # joined users whose notice is not stored yet
-        self.newcomers: list[tuple[Room, Member]] = []  # plain ones, who must receive the presence
+        self.newcomers: list[tuple[Room, Member]] = []  # plain ones: they must receive the presence
         self.flushes: list[Flush] = []
 
     def store(self, room: Room, notice: Draft) -> None:

@@ -50,7 +50,7 @@ class Presence:
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
         self._sorted: list[Name] = []  # always in order: each join of a large room needs some
-        self.away_until: dict[str, float] = {}  # users without connections, who may return
+        self.away_until: dict[str, float] = {}  # when users without connections leave
         self.changed: dict[str, bool] = {}
         """The displayed names added (True) and removed since the last `take_changes`."""
 
