@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import brotli
 import pytest
 
 from trio_chat.http.static import StaticFile, StaticFiles
@@ -129,7 +130,6 @@ def test_text_is_compressed_for_a_client_that_prefers_that(
 
 
 def test_pages_and_what_they_load_come_in_brotli_once_that_is_made(pages_folder: Path) -> None:
-    brotli = pytest.importorskip("brotli")
     (pages_folder / "chat.html").write_text("<p>a</p>\n" * 100)
     files = StaticFiles(pages_folder)
     page = files.page("chat.html")  # held from before, as routes do
